@@ -1,0 +1,143 @@
+"""What holdfast must know of a program to render, run, ask and drive it.  An engine is a module of pure functions.
+
+`files`, `process`, `delays`, `questions` and `actions` all derive from the same `Settings`, so that the number that is
+rendered is the number that is promised.  Nothing here runs anything: questions and actions are data that the conductor uses.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from holdfast.blueprint import File, Process, Site
+from holdfast.errors import Problem
+from holdfast.topology.model import Declared, Instance, Topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """One step of a failover, with bounds in seconds.  `timer` transfers to production, `work` does not."""
+
+    name: str
+    low_s: float
+    high_s: float
+    kind: Literal["timer", "work"] = "timer"
+    setting: str = ""
+    """Which setting decides it."""
+    source: str = ""
+    """Document and section, or `measured`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One HTTP question to an instance.  `read` turns status and body into a word; no answer at all is `""`."""
+
+    host: str
+    port: int
+    path: str
+    read: Callable[[int, bytes], str]
+    method: str = "GET"
+    body: bytes = b""
+    inside: bool = False
+    """Only answered on the host's own loopback address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """How to see how an instance stands.
+
+    service: the word `yes` when it takes part in the service.
+    role: `primary`, `replica`, `leader`, `follower` ...; None when all are equal.
+    redundant: asked of any instance, `yes` when the whole tier could lose one more; None when service of all is enough.
+    holds: an address whose holder is the `active` one (a virtual IP).
+    """
+
+    service: Question | None = None
+    role: Question | None = None
+    redundant: Question | None = None
+    holds: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A planned change, as one authenticated HTTP request.  `credential` is `(user, secret name)` for basic auth."""
+
+    host: str
+    port: int
+    path: str
+    method: str = "POST"
+    body: bytes = b""
+    credential: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """How to change an instance on purpose.
+
+    switchover: given the host that leads and the host that shall lead (or ""), the request to send to the leader.
+    inner: names of the processes inside that faults may strike (`postgres`).
+    """
+
+    switchover: Callable[[str, str], Request] | None = None
+    inner: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """A module with these names satisfies it."""
+
+    Settings: type[Declared]
+    PROGRAMS: tuple[str, ...]
+    """Programs it needs, by the names of `Site.program`."""
+    SERVES: tuple[str, ...]
+    """Protocols under which other tiers may route to it: `http`, `postgres`, or nothing."""
+    ROUTES: tuple[str, ...]
+    """Protocols that it can balance, or nothing."""
+
+    def files(self, instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+        """Its config files by production path; byte-identical from run to run."""
+        ...
+
+    def process(self, instance: Instance, topology: Topology, site: Site) -> Process: ...
+
+    def delays(self, tier: str, topology: Topology) -> tuple[Delay, ...]: ...
+
+    def questions(self, instance: Instance, topology: Topology) -> Questions: ...
+
+    def actions(self, instance: Instance, topology: Topology) -> Actions: ...
+
+    def ports(self, tier: str, topology: Topology) -> tuple[int, ...]:
+        """Every TCP port that an instance binds on its host's address, so that two on one host are noticed."""
+        ...
+
+    def objections(self, tier: str, topology: Topology) -> tuple[Problem, ...]:
+        """What is senseless in this tier though each value alone is fine; `topology.located("tiers", tier, key)` says where."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """How to reach a tier under one protocol, and how a balancer tells which instance may serve.
+
+    `check_port`/`check_path` answer 200 on an instance that may serve (for a database: only the primary).
+    """
+
+    protocol: str
+    port: int
+    check_port: int
+    check_path: str
+    patience_s: float = 1.0
+    """How long a check may take before it counts as failed."""
+
+
+class Serving(Protocol):
+    """What engines with non-empty SERVES have besides."""
+
+    def served(self, tier: str, topology: Topology) -> Mapping[str, Served]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A listener of a balancer: clients of `protocol` use this port and reach `tier`."""
+
+    protocol: str
+    port: int
+    tier: str

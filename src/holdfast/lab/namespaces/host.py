@@ -1,0 +1,137 @@
+"""Become process 1 of a new host: own network, mounts, processes, names and IPC, then serve as its supervisor.
+
+The machine's own tree is seen read-only.  What a host may write (/etc, /var/lib, /var/log, /run, /tmp) lies on a disk of its
+own, where the entries of the real directories are symbolic links into a read-only view: no overlay file system is needed, and
+files of users that are not mapped do no harm.  Standard library, `linux`, `netlink` and `supervisor` only.
+"""
+
+import json
+import os
+import socket
+from typing import Any
+
+from holdfast.lab import linux, netlink
+from holdfast.lab.launch import UNPRIVILEGED, Place
+from holdfast.lab.supervisor import Supervisor
+
+_KEPT_ACROSS_BOOTS = ("/etc", "/var/lib", "/var/log")
+_FRESH = ("/run", "/tmp", "/var/tmp")
+_HIDDEN = ("/etc/shadow", "/etc/gshadow", "/etc/machine-id")
+
+
+def main(descriptor: int) -> None:
+    """Started by the lab with one socket; the first line on it is the host's description."""
+    channel = socket.socket(fileno=descriptor)
+    host: dict[str, Any] = json.loads(_first_line(channel))
+    logs = {name: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name, path in host["logs"].items()}
+    linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
+    pid = os.fork()
+    if pid:
+        channel.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        os._exit(0)  # the lab, process 1 of its own namespace, inherits and reaps the host
+    try:
+        _mount(host)
+        linux.set_hostname(host["name"])
+    except OSError as error:
+        channel.sendall(json.dumps({"failed": str(error)}).encode() + b"\n")
+        os._exit(1)
+    place = Place(users="nested", confined=True, logs=logs, python=host["python"])
+    Supervisor(channel, place, {"network": _network, "addresses": lambda: sorted(netlink.addresses())}).serve()
+
+
+def _first_line(channel: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += channel.recv(1)
+    return line
+
+
+def _network(address: str, prefix_length: int) -> None:
+    """Once the lab has laid the cable."""
+    netlink.bring_up("lo")
+    netlink.add_address("eth0", address, prefix_length)
+    netlink.bring_up("eth0")
+
+
+def _mount(host: dict[str, Any]) -> None:
+    linux.make_private()
+    disk, real = host["disk"], host["real"]
+    first_boot = not os.path.isdir(f"{disk}/etc")
+    for directory in _KEPT_ACROSS_BOOTS:
+        os.makedirs(disk + directory, exist_ok=True)
+        if first_boot:
+            _link_entries(real + directory, disk + directory)
+    if first_boot:
+        for path in host["claimed"]:
+            _claim(path, disk, real)
+        _write_identity(host, disk + "/etc")
+    linux.make_everything_read_only()
+    for directory in _KEPT_ACROSS_BOOTS:
+        linux.bind(disk + directory, directory, writable=True)
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    for directory in (*_FRESH, "/dev/shm"):
+        _mount_fresh(directory, [path for path in host["visible"] if path.startswith(directory + "/")])
+
+
+def _mount_fresh(directory: str, visible: list[str]) -> None:
+    """An empty file system in memory; what lies there and must stay visible (the user's own program, say) is put back."""
+    opened = {path: os.open(path, os.O_PATH) for path in visible if os.path.isdir(path)}
+    linux.mount("tmpfs", directory, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=256m,mode=1777")
+    for path, descriptor in sorted(opened.items()):
+        os.makedirs(path, exist_ok=True)
+        linux.mount(f"/proc/self/fd/{descriptor}", path, flags=linux.MS_BIND | linux.MS_REC)
+        os.close(descriptor)
+
+
+def _link_entries(source: str, target: str) -> None:
+    """Every entry of `source` as a symbolic link in `target`."""
+    try:
+        names = os.listdir(source)
+    except OSError:
+        return
+    for name in names:
+        if not os.path.lexists(f"{target}/{name}"):
+            os.symlink(f"{source}/{name}", f"{target}/{name}")
+
+
+def _claim(path: str, disk: str, real: str) -> None:
+    """A directory that this host writes itself: links to the machine's own give way on the path to it, and it begins empty."""
+    kept = next((directory for directory in _KEPT_ACROSS_BOOTS if path.startswith(directory + "/")), None)
+    if kept is None:
+        return
+    here = kept
+    for part in path[len(kept) + 1 :].split("/"):
+        here = f"{here}/{part}"
+        if os.path.islink(disk + here):
+            os.unlink(disk + here)
+        if not os.path.isdir(disk + here):
+            os.mkdir(disk + here)
+            if here != path:
+                _link_entries(real + here, disk + here)
+
+
+def _accounts(path: str, ours: list[str]) -> str:
+    """The machine's own accounts but those whose name or number we give away."""
+    with open(path) as lines:
+        rows = [line.split(":") for line in lines]
+    return "".join(":".join(row) for row in rows if row[0] not in ours and len(row) > 2 and row[2] != str(UNPRIVILEGED))
+
+
+def _write_identity(host: dict[str, Any], etc: str) -> None:
+    for path in _HIDDEN:
+        if os.path.islink(etc + path[4:]):
+            os.unlink(etc + path[4:])
+    users = _accounts("/etc/passwd", host["users"])
+    groups = _accounts("/etc/group", host["users"])
+    for user in host["users"]:
+        users += f"{user}:x:{UNPRIVILEGED}:{UNPRIVILEGED}::/tmp:/bin/sh\n"
+        groups += f"{user}:x:{UNPRIVILEGED}:\n"
+    names = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in host["names"])
+    for name, text in (
+        ("passwd", users), ("group", groups), ("hosts", names), ("hostname", host["name"] + "\n"), ("resolv.conf", ""),
+    ):  # fmt: skip
+        path = f"{etc}/{name}"
+        if os.path.islink(path):
+            os.unlink(path)
+        with open(path, "w") as file:
+            file.write(text)

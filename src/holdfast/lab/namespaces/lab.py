@@ -1,0 +1,247 @@
+"""The lab of namespaces: one bridge per segment, one set of namespaces per host, holdfast itself beside them as process 1."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TypeVar
+
+import holdfast
+from holdfast.blueprint import SECRET, Blueprint, Host
+from holdfast.lab import linux, netlink
+from holdfast.lab.agent import Agent, HostGone
+from holdfast.lab.files import as_message, claimed_directories, with_secrets
+from holdfast.lab.namespaces.inside import HostLoop
+from holdfast.lab.verbs import Happening, Lab, Output, State
+
+T = TypeVar("T")
+
+_SOURCE = str(Path(holdfast.__file__).parents[1])
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespaces.host import main; main(int(sys.argv[2]))"
+_ABILITIES = frozenset({"signal", "pause", "power", "wire", "shell", "publish", "check"})
+
+
+class NamespaceLab:
+    """See `Lab`.  `folder` is the run's own: logs stay there, disks lie on a file system in memory mounted over `folder/lab`."""
+
+    name = "namespaces"
+    can = _ABILITIES
+
+    def __init__(self, blueprint: Blueprint, secrets: Mapping[str, str], folder: Path, tasks: asyncio.TaskGroup):
+        self.blueprint = blueprint
+        self._secrets = secrets
+        self._logs = folder / "logs"
+        self._base = folder / "lab"
+        self._tasks = tasks
+        self._began_s = asyncio.get_running_loop().time()
+        self._agents: dict[str, Agent] = {}
+        self._loops: dict[str, HostLoop] = {}
+        self._heard: asyncio.Queue[Happening | None] = asyncio.Queue()
+        self._bridges = {segment.name: f"hf{index}" for index, segment in enumerate(blueprint.segments)}
+        self._cables = {host.name: f"hf-{index}" for index, host in enumerate(blueprint.hosts)}
+        self._networks = {segment.name: IPv4Network(segment.network) for segment in blueprint.segments}
+
+    # ---- coming up
+
+    async def lay_networks(self) -> None:
+        """Bridges, holdfast's own address on each (the last but one of the network), and the file system for disks."""
+        self._base.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        linux.mount("tmpfs", str(self._base), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=75%,mode=755")
+        for directory in ("/etc", "/var/lib", "/var/log"):
+            target = f"{self._base}/real{directory}"
+            os.makedirs(target)
+            linux.mount(directory, target, flags=linux.MS_BIND | linux.MS_REC)
+        for segment, bridge in self._bridges.items():
+            netlink.add_bridge(bridge)
+            network = self._networks[segment]
+            netlink.add_address(bridge, str(network.broadcast_address - 1), network.prefixlen)
+
+    async def boot(self, host: Host, *, start: bool) -> None:
+        ours, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        argv = [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE, str(theirs.fileno())]
+        os.posix_spawn(sys.executable, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)
+        theirs.close()
+        agent = Agent(host.name, self._pass_on)
+        await agent.connect(ours, self._tasks)
+        agent.send(self._description(host))
+        pid = await agent.born()
+        self._agents[host.name] = agent
+        mac = bytes((2, 0, *socket.inet_aton(host.address)))
+        netlink.add_cable(self._cables[host.name], self._bridges[host.segment], "eth0", pid, mac)
+        await agent.ask("network", address=host.address, prefix_length=self._networks[host.segment].prefixlen)
+        await self._furnish(agent, host.name)
+        if start:
+            for process in self.blueprint.on(host.name):
+                await agent.ask("start", process=process.name)
+
+    def _description(self, host: Host) -> dict[str, object]:
+        processes = self.blueprint.on(host.name)
+        seen = {str(self._base), _SOURCE, sys.prefix, sys.base_prefix}
+        for process in processes:
+            seen.update((process.cwd, os.path.dirname(process.argv[0]), *process.reads_only))
+        return {
+            "name": host.name,
+            "disk": f"{self._base}/disk/{host.name}",
+            "real": f"{self._base}/real",
+            "python": os.path.dirname(sys.executable),
+            "logs": {process.name: str(self._log(process.name)) for process in processes},
+            "claimed": claimed_directories(processes),
+            "users": sorted({process.user for process in processes} - {"root"}),
+            "names": [(name, address) for name, addresses in self.blueprint.names.items() for address in addresses],
+            "visible": sorted(seen - {"", "/"}),
+        }
+
+    async def _furnish(self, agent: Agent, host: str) -> None:
+        processes = self.blueprint.on(host)
+        await agent.ask("keep", processes=[as_message(process) for process in processes])
+        for process in processes:
+            await agent.ask("make_directories", directories=dict(process.directories), user=process.user)
+            for path, file in process.files.items():
+                text = with_secrets(file.text, self._secrets) if SECRET in file.text else file.text
+                await agent.ask("write", path=path, text=text, mode=file.mode, user=process.user)
+
+    def _pass_on(self, happening: Happening) -> None:
+        self._heard.put_nowait(
+            Happening(
+                at_s=happening.at_s - self._began_s, kind=happening.kind, process=happening.process, detail=happening.detail
+            )
+        )
+
+    # ---- the verbs
+
+    def why_not(self, ability: str) -> str:
+        return "" if ability in self.can else f"this lab cannot {ability}"
+
+    def now_s(self) -> float:
+        return asyncio.get_running_loop().time() - self._began_s
+
+    def _agent(self, host: str) -> Agent:
+        if host not in self._agents:
+            raise HostGone(f"{host} has no power")
+        return self._agents[host]
+
+    def _of(self, process: str) -> Agent:
+        return self._agent(self.blueprint.process(process).host)
+
+    async def signal(self, process: str, signal: str, inner: str = "") -> None:
+        await self._of(process).ask("signal", process=process, signal_name=signal, inner=inner)
+
+    async def start(self, process: str) -> None:
+        await self._of(process).ask("start", process=process)
+
+    async def stop(self, process: str) -> None:
+        await self._of(process).ask("stop", process=process)
+
+    async def states(self, host: str) -> tuple[State, ...]:
+        try:
+            return tuple(State(**state) for state in await self._agent(host).ask("states"))
+        except HostGone:
+            return ()
+
+    async def pause(self, host: str) -> None:
+        await self._agent(host).ask("pause")
+
+    async def resume(self, host: str) -> None:
+        await self._agent(host).ask("resume")
+
+    async def power_off(self, host: str) -> None:
+        await self.unplug(host)  # first the wire, or the dying host would tell everyone with FIN and RST
+        agent = self._agents.pop(host)
+        os.kill(agent.pid, signal.SIGKILL)
+        await agent.close()
+
+    async def power_on(self, host: str) -> None:
+        if host not in self._agents:
+            await self.boot(self.blueprint.host(host), start=True)
+
+    async def unplug(self, host: str) -> None:
+        netlink.attach(self._cables[host], None)
+
+    async def plug(self, host: str) -> None:
+        netlink.attach(self._cables[host], self._bridges[self.blueprint.host(host).segment])
+
+    async def addresses(self, host: str) -> frozenset[str]:
+        return frozenset(await self._agent(host).ask("addresses"))
+
+    async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
+        answer = await self._agent(host).ask("run", limit_s=limit_s + 5, argv=list(argv), run_limit_s=limit_s, user=user)
+        return Output(**answer)
+
+    async def at(self, host: str, question: Callable[[], Awaitable[T]]) -> T:
+        pid = self._agent(host).pid
+        if (loop := self._loops.get(host)) is None or loop.pid != pid:
+            if loop:
+                loop.close()
+            loop = self._loops[host] = HostLoop(host, pid)
+        return await loop.run(question)
+
+    def _log(self, process: str) -> Path:
+        return self._logs / f"{process.replace('/', '-')}.log"
+
+    async def tail(self, process: str, lines: int = 20) -> str:
+        try:
+            text = self._log(process).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    async def happenings(self) -> AsyncIterator[Happening]:
+        while (happening := await self._heard.get()) is not None:
+            yield happening
+
+    def namespaces_of(self, host: str) -> dict[str, int]:
+        """Open files of the host's namespaces, for a shell from another terminal; whoever gets them closes them."""
+        pid = self._agent(host).pid
+        return {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("user", "mnt", "net", "ipc", "uts", "pid")}
+
+    # ---- going down
+
+    async def down(self) -> None:
+        self._heard.put_nowait(None)
+        for loop in self._loops.values():
+            loop.close()
+        for agent in self._agents.values():
+            with suppress(ProcessLookupError):
+                os.kill(agent.pid, signal.SIGKILL)
+        for agent in self._agents.values():
+            await agent.close()
+        linux.unmount(str(self._base))
+        self._base.rmdir()
+
+
+def _reap() -> None:
+    """Process 1 inherits what its hosts leave behind."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+@asynccontextmanager
+async def lab_up(
+    blueprint: Blueprint, secrets: Mapping[str, str], folder: Path, *, start: bool = True
+) -> AsyncIterator[Lab]:
+    """Inside `outer.enter`: bring the blueprint up.  Raises OSError with the step that the kernel refused."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGCHLD, _reap)
+    async with asyncio.TaskGroup() as tasks:
+        lab = NamespaceLab(blueprint, secrets, folder, tasks)
+        await lab.lay_networks()
+        try:
+            async with asyncio.TaskGroup() as boots:
+                for host in blueprint.hosts:
+                    boots.create_task(lab.boot(host, start=start))
+            yield lab
+        finally:
+            await asyncio.shield(lab.down())
+
+
+

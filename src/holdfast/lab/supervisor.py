@@ -1,0 +1,363 @@
+"""The service manager of one host: starts programs, restarts them, reaps, and does what the lab asks over one socket.
+
+In a namespace it is process 1; on loopback it is a subreaper.  In both it is the watchdog: when the socket closes, because
+holdfast ended or was killed, everything that runs beneath it is killed and its System V segments are removed.  It imports
+nothing but the standard library and `linux`, because one runs per host.  Messages are JSON lines.
+
+  asked     {"id": 7, "do": "signal", "process": "db1/patroni", "signal": "KILL", "inner": "postgres"}
+  answered  {"id": 7, "ok": ...} or {"id": 7, "error": "..."}
+  told      {"told": "process.ended", "at": 12.5, "process": "db1/patroni", "detail": {...}}
+"""
+
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast.lab import linux
+from holdfast.lab.launch import Place, launch
+
+_LONGEST_WAIT_S = 0.5
+_GRACE_S = 10.0
+_RUN_OUTPUT_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Kept:
+    """One process that this host is meant to run."""
+
+    spec: dict[str, Any]
+    wanted: bool = False
+    pid: int = 0
+    starts: int = 0
+    due_s: float | None = None
+    recent: list[float] = field(default_factory=list)
+    stopping: list[int] = field(default_factory=list)
+    """Identifiers of `stop` requests that wait for its end."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A command that the lab asked to run once, and what it printed so far."""
+
+    identifier: int
+    pid: int
+    pipe: int
+    until_s: float
+    printed: bytearray = field(default_factory=bytearray)
+    closed: bool = False
+    code: int | None = None
+
+
+def stat_of(pid: int) -> tuple[str, int, str] | None:
+    """State letter, parent and start time of a process; None when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            text = file.read()
+    except OSError:
+        return None
+    rest = text[text.rindex(")") + 2 :].split()
+    return rest[0], int(rest[1]), rest[19]
+
+
+def everyone_below(root: int) -> list[int]:
+    """Every process that descends from `root`, by the parents in /proc."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (stat := stat_of(int(name))):
+            children.setdefault(stat[1], []).append(int(name))
+    found, queue = [], [root]
+    while queue:
+        for pid in children.get(queue.pop(), ()):
+            found.append(pid)
+            queue.append(pid)
+    return found
+
+
+class Supervisor:
+    """See the module's first lines.  One thread, one loop."""
+
+    def __init__(self, channel: socket.socket, place: Place, verbs: dict[str, Callable[..., Any]] | None = None):
+        self.channel = channel
+        self.place = place
+        self.kept: dict[str, Kept] = {}
+        self.running: dict[int, Running] = {}
+        self.paused = False
+        self.creators: set[int] = set()
+        self.unread = b""
+        self.selector = selectors.DefaultSelector()
+        self.verbs: dict[str, Callable[..., Any]] = {
+            "keep": self.keep, "write": self.write, "make_directories": self.make_directories, "start": self.start,
+            "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, **(verbs or {}),
+        }  # fmt: skip
+
+    # ---- the loop
+
+    def serve(self) -> None:
+        """Until the socket closes."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(ignored, signal.SIG_IGN)
+        self.selector.register(self.channel, selectors.EVENT_READ)
+        self.selector.register(wake_read, selectors.EVENT_READ)
+        try:
+            while True:
+                for key, _ in self.selector.select(self._wait_s()):
+                    if key.fileobj is self.channel:
+                        if not self._receive():
+                            return
+                    elif key.fileobj == wake_read:
+                        os.read(wake_read, 4096)
+                    else:
+                        self._read_output(key.data)
+                self._reap()
+                self._due()
+        finally:
+            self.end_everything()
+
+    def _wait_s(self) -> float:
+        now_s = time.monotonic()
+        due = [kept.due_s for kept in self.kept.values() if kept.due_s is not None and not self.paused]
+        due += [running.until_s for running in self.running.values()]
+        return max(0.0, min([_LONGEST_WAIT_S, *(moment - now_s for moment in due)]))
+
+    def _receive(self) -> bool:
+        try:
+            data = self.channel.recv(1 << 20)
+        except ConnectionError:
+            return False
+        if not data:
+            return False
+        *lines, self.unread = (self.unread + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            identifier, verb = message.pop("id"), message.pop("do")
+            try:
+                if verb in ("run", "stop"):  # answered later
+                    getattr(self, verb)(identifier, **message)
+                else:
+                    self._say({"id": identifier, "ok": self.verbs[verb](**message)})
+            except Exception as error:  # noqa: BLE001 - whatever went wrong belongs to who asked
+                self._say({"id": identifier, "error": f"{type(error).__name__}: {error}"})
+        return True
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self.channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def _tell(self, kind: str, process: str, **detail: object) -> None:
+        self._say({"told": kind, "at": time.monotonic(), "process": process, "detail": detail})
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            for name, kept in self.kept.items():
+                if kept.pid == pid:
+                    self._ended(name, kept, code)
+            if pid in self.running:
+                self.running[pid].code = code
+                self._finish(self.running[pid])
+
+    def _ended(self, name: str, kept: Kept, code: int) -> None:
+        now_s = time.monotonic()
+        kept.pid = 0
+        restart = kept.spec["restart"]
+        self._tell("process.ended", name, code=code)
+        for identifier in kept.stopping:
+            self._say({"id": identifier, "ok": None})
+        kept.stopping.clear()
+        if not kept.wanted or restart["policy"] == "never":
+            return
+        kept.recent = [moment for moment in kept.recent if now_s - moment < restart["window_s"]]
+        if restart["burst"] and len(kept.recent) >= restart["burst"]:
+            self._tell("process.gave_up", name, starts=kept.starts)
+            return
+        kept.due_s = now_s + restart["delay_s"]
+
+    def _due(self) -> None:
+        now_s = time.monotonic()
+        if os.getpid() != 1:
+            self.creators.update(self.everyone())
+        for name, kept in self.kept.items():
+            if kept.due_s is not None and kept.due_s <= now_s and not self.paused:
+                self.start(name)
+        for running in list(self.running.values()):
+            if running.until_s <= now_s:
+                self._kill(running.pid)
+
+    # ---- processes
+
+    def keep(self, processes: list[dict[str, Any]]) -> None:
+        """Take note of processes; nothing starts yet."""
+        for spec in processes:
+            self.kept[spec["name"]] = Kept(spec)
+
+    def start(self, process: str) -> None:
+        kept = self.kept[process]
+        kept.wanted, kept.due_s = True, None
+        if kept.pid:
+            return
+        kept.pid = launch(kept.spec, self.place)
+        kept.starts += 1
+        kept.recent.append(time.monotonic())
+        self._tell("process.started", process, attempt=kept.starts)
+
+    def stop(self, identifier: int, process: str) -> None:
+        kept = self.kept[process]
+        kept.wanted, kept.due_s = False, None
+        if not kept.pid:
+            self._say({"id": identifier, "ok": None})
+            return
+        kept.stopping.append(identifier)
+        os.kill(kept.pid, getattr(signal, f"SIG{kept.spec['stop_signal']}"))
+
+    def signal(self, process: str, signal_name: str, inner: str = "") -> None:
+        pid = self.pid_of(process, inner)
+        if not pid:
+            raise ProcessLookupError(f"{inner or process} is not running")
+        os.kill(pid, getattr(signal, f"SIG{signal_name}"))
+
+    def pid_of(self, process: str, inner: str) -> int:
+        """0 when it is not there."""
+        kept = self.kept[process]
+        if not inner:
+            return kept.pid
+        try:
+            with open(self.place.path(kept.spec["inner"][inner])) as file:
+                return int(file.readline())
+        except (OSError, ValueError):
+            return 0
+
+    def states(self) -> list[dict[str, Any]]:
+        found = []
+        for name, kept in self.kept.items():
+            life = "waiting" if kept.due_s is not None else "gone"
+            found.append(self._state(name, kept.pid, life) | {"starts": kept.starts})
+            for inner in kept.spec["inner"]:
+                found.append(self._state(f"{name}:{inner}", self.pid_of(name, inner), "gone") | {"starts": 0})
+        return found
+
+    def _state(self, name: str, pid: int, otherwise: str) -> dict[str, Any]:
+        stat = stat_of(pid) if pid else None
+        if stat is None or stat[0] in "ZX":
+            return {"name": name, "life": otherwise, "identity": ""}
+        life = "stopped" if stat[0] in "Tt" else "running"
+        return {"name": name, "life": life, "identity": f"{pid}.{stat[2]}"}
+
+    # ---- the host
+
+    def everyone(self) -> list[int]:
+        """Every process of this host but the supervisor."""
+        if os.getpid() == 1:
+            return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+        return everyone_below(os.getpid())
+
+    def pause(self) -> int:
+        """Stop every process; new ones that a fork just made are stopped as well.  Returns how many stand still."""
+        self.paused = True
+        for _ in range(50):
+            moving = [pid for pid in self.everyone() if (stat := stat_of(pid)) and stat[0] not in "TtZX"]
+            if not moving:
+                break
+            self._signal_all(moving, signal.SIGSTOP)
+            time.sleep(0.002)
+        return len(self.everyone())
+
+    def resume(self) -> None:
+        self.paused = False
+        self._signal_all(self.everyone(), signal.SIGCONT)
+
+    def write(self, path: str, text: str, mode: int, user: str = "root") -> None:
+        place = self.place.path(path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(file, "w") as opened:
+            opened.write(text)
+        os.chmod(place, mode)
+        self.place.give(place, user)
+
+    def make_directories(self, directories: dict[str, int], user: str) -> None:
+        for path, mode in directories.items():
+            place = self.place.path(path)
+            os.makedirs(place, exist_ok=True)
+            os.chmod(place, mode)
+            self.place.give(place, user)
+
+    # ---- one command
+
+    def run(self, identifier: int, argv: list[str], run_limit_s: float, user: str) -> None:
+        read, write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read, False)
+        spec = {"argv": argv, "env": {}, "environment_file": "", "cwd": "/", "user": user, "needs": [], "log": write}
+        pid = launch(spec, self.place)
+        os.close(write)
+        running = Running(identifier, pid, read, time.monotonic() + run_limit_s)
+        self.running[pid] = running
+        self.selector.register(read, selectors.EVENT_READ, running)
+
+    def _read_output(self, running: Running) -> None:
+        try:
+            data = os.read(running.pipe, 1 << 16)
+        except BlockingIOError:
+            return
+        if data:
+            running.printed += data[: max(0, _RUN_OUTPUT_BYTES - len(running.printed))]
+        else:
+            self._close(running)
+            self._finish(running)
+
+    def _close(self, running: Running) -> None:
+        if not running.closed:
+            running.closed = True
+            self.selector.unregister(running.pipe)
+            os.close(running.pipe)
+
+    def _finish(self, running: Running) -> None:
+        """Answer once the command has ended; what a grandchild may still print is not waited for."""
+        if running.code is None:
+            return
+        if not running.closed:
+            self._read_output(running)
+            if not running.closed:
+                self._close(running)
+        if self.running.pop(running.pid, None):
+            text = running.printed.decode(errors="replace")
+            self._say({"id": running.identifier, "ok": {"code": running.code, "text": text}})
+
+    # ---- the end
+
+    def _kill(self, pid: int) -> None:
+        self._signal_all([pid], signal.SIGKILL)
+
+    def _signal_all(self, pids: Iterable[int], number: int) -> None:
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def end_everything(self) -> None:
+        """Kill what runs beneath us until nothing does, then remove the shared memory that it left."""
+        until_s = time.monotonic() + _GRACE_S
+        while time.monotonic() < until_s:
+            below = [pid for pid in self.everyone() if (stat := stat_of(pid)) and stat[0] not in "ZX"]
+            self.creators.update(below)
+            if not below:
+                break
+            self._signal_all(below, signal.SIGKILL)
+            time.sleep(0.005)
+        if os.getpid() != 1:  # a namespace takes its segments with it
+            for identifier in linux.shared_memory_of(frozenset(self.creators)):
+                linux.remove_shared_memory(identifier)

@@ -1,0 +1,87 @@
+"""Quantities as people write them ("250ms", "99.95%", "2GiB") and back.
+
+Durations are seconds, shares are between 0 and 1, sizes are bytes.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_SECONDS = {"us": "0.000001", "ms": "0.001", "s": "1", "m": "60", "min": "60", "h": "3600", "d": "86400"}
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_WRITTEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
+
+
+def _split(text: str, kind: str, example: str) -> tuple[Decimal, str]:
+    found = _WRITTEN.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is not a {kind}; write it like {example}")
+    try:
+        return Decimal(found[1]), found[2]
+    except InvalidOperation:  # pragma: no cover - the pattern admits only numbers
+        raise ValueError(f"{text!r} is not a {kind}; write it like {example}") from None
+
+
+def seconds(value: Any) -> float:
+    """`"250ms"` is 0.25.  Raises ValueError that says how to write it; a bare number has no unit and is refused."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not a duration; write it like 250ms or 30s")
+    if value in (0, "0"):
+        return 0.0
+    number, unit = _split(str(value), "duration", "250ms or 30s")
+    if unit not in _SECONDS:
+        reason = "has no unit" if not unit else f"has the unknown unit {unit!r}"
+        raise ValueError(f"{value!r} {reason}; write one of {', '.join(_SECONDS)}, as in {number}s")
+    return float(number * Decimal(_SECONDS[unit]))
+
+
+def share(value: Any) -> float:
+    """`"99.95%"` is 0.9995; a bare number must lie between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not a share; write it like 99.95%")
+    number, unit = _split(str(value), "share", "99.95%")
+    if unit not in ("", "%"):
+        raise ValueError(f"{value!r} has the unknown unit {unit!r}; write it like 99.95%")
+    result = float(number / 100 if unit else number)
+    if not 0 <= result <= 1:
+        raise ValueError(f"{value!r} lies outside of 0% to 100%")
+    return result
+
+
+def size(value: Any) -> int:
+    """`"2GiB"` is 2147483648 bytes; a bare whole number is bytes."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is not a size; write it like 64MiB")
+    number, unit = _split(str(value), "size", "64MiB")
+    if unit and unit not in _BYTES:
+        raise ValueError(f"{value!r} has the unknown unit {unit!r}; write one of {', '.join(_BYTES)}")
+    return int(number * _BYTES.get(unit, 1))
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Share = Annotated[float, BeforeValidator(share)]
+Size = Annotated[int, BeforeValidator(size)]
+
+
+def written_seconds(value_s: float) -> str:
+    """The shortest way a person would write it: 0.25 is `250ms`, 90 is `90s`, 0.0123 is `12ms`."""
+    if value_s >= 1 or value_s == 0:
+        return f"{value_s:.10g}s"
+    return f"{value_s * 1000:.10g}ms"
+
+
+def shown_seconds(value_s: float) -> str:
+    """For tables: three digits at the most, `12 ms`, `1.24 s`, `22.6 s`, `3 min 5 s`."""
+    if value_s < 0.9995:
+        return f"{value_s * 1000:.0f} ms"
+    if value_s < 9.995:
+        return f"{value_s:.2f} s"
+    if value_s < 119.95:
+        return f"{value_s:.1f} s"
+    return f"{int(value_s) // 60} min {int(value_s) % 60} s"
+
+
+def written_share(value: float) -> str:
+    return f"{Decimal(repr(value)) * 100:.10g}%"

@@ -1,0 +1,184 @@
+"""What the user declared, frozen, and what follows from it by counting: hosts, addresses, instances.
+
+A tier is a set of equal instances; an instance is one program; its host is an attribute, because several instances may
+share one.  This module names no engine, probe or fault: `load` is handed their setting models.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from holdfast.quantities import Duration, Share
+
+
+class Declared(BaseModel):
+    """What a person wrote: frozen, and no key that we do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Objectives(Declared):
+    """What the service is meant to keep.  Missing ones are not judged."""
+
+    availability: Share | None = None
+    write_outage: Duration | None = None
+    read_outage: Duration | None = None
+    lost_writes: int | None = 0
+    errors: int | None = None
+    """Failed questions allowed in one drill, over all probes of reads."""
+
+
+class Client(Declared):
+    """A host from which probes ask."""
+
+    zone: str | None = None
+
+
+class Uses(Declared):
+    """How a tier calls another one."""
+
+    timeout: Duration = 2.0
+    retries: int = 1
+
+
+class Drilled(Declared):
+    """One drill of the user's own: `{fault: freeze, target: primary, for: 10s}`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    fault: str
+    target: str = "one"
+    duration: Duration | None = Field(default=None, alias="for")
+    objectives: Objectives | None = None
+    tier: str | None = None
+
+
+class Tier(Declared):
+    """Equal instances of one engine.  `settings` is the engine's own model, made from the rest of the tier's keys."""
+
+    engine: str
+    replicas: int = 1
+    on: str | None = None
+    """Share the hosts of this tier."""
+    vip: IPv4Address | None = None
+    routes: Mapping[str, str] = {}
+    """Protocol to tier, for balancers: `{http: web, postgres: db}`."""
+    uses: Mapping[str, Uses] = {}
+    program: Path | None = None
+    """Where the engine's program is, if not where one would look."""
+    config: Path | None = None
+    """The user's own config, used byte for byte."""
+    settings: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A host: its name, address and zone."""
+
+    name: str
+    address: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One program of a tier."""
+
+    name: str
+    """Host and engine, unique: `db1/patroni`."""
+    tier: str
+    engine: str
+    number: int
+    """Counts from 1 within the tier."""
+    host: str
+    address: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The declared service.  `where` gives the line and column of each key, for messages; it takes no part in equality."""
+
+    service: str
+    objectives: Objectives = Objectives()
+    network: IPv4Network
+    zones: tuple[str, ...]
+    clients: Mapping[str, Client]
+    tiers: Mapping[str, Tier]
+    """In the order of the file; a `vip:` adds a derived tier `NAME-vip` behind the one that declared it."""
+    probes: Mapping[str, Any] = field(default_factory=dict)
+    """Name to the probe's own settings model."""
+    drills: tuple[Drilled, ...] = ()
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name to `{file: PATH}` or `{env: NAME}`."""
+    folder: Path = Path()
+    """Where the file is: relative paths in it start here."""
+    where: Mapping[tuple[str | int, ...], tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    file: str = field(default="topology.yaml", compare=False)
+
+    def located(self, *path: str | int) -> str:
+        """`topology.yaml:14:7` of the key at this path, or of the nearest one above it."""
+        while path and path not in self.where:
+            path = path[:-1]
+        line, column = self.where.get(path, (1, 1))
+        return f"{self.file}:{line}:{column}"
+
+    def lodging(self, tier: str) -> str:
+        """The tier whose hosts this tier's instances are on."""
+        on = self.tiers[tier].on
+        return self.lodging(on) if on is not None else tier
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Every host: of tiers, each tier from the next ten addresses on, then of clients from .201 on."""
+        places: list[Place] = []
+        first = int(self.network.network_address)
+        decade = 0
+        for name, tier in self.tiers.items():
+            if tier.on is not None:
+                continue
+            decade += 1
+            for index in range(tier.replicas):
+                address = str(IPv4Address(first + 10 * decade + index + 1))
+                zone = self.zones[index % len(self.zones)]
+                places.append(Place(name=f"{name}{index + 1}", address=address, zone=zone))
+            decade += (tier.replicas - 1) // 10
+        for index, (name, client) in enumerate(self.clients.items()):
+            address = str(IPv4Address(first + 201 + index))
+            places.append(Place(name=name, address=address, zone=client.zone or self.zones[0]))
+        return tuple(places)
+
+    def place(self, host: str) -> Place:
+        return next(place for place in self.places if place.name == host)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        return tuple(instance for tier in self.tiers for instance in self.instances_of(tier))
+
+    def instances_of(self, tier: str) -> tuple[Instance, ...]:
+        declared = self.tiers[tier]
+        lodging = self.lodging(tier)
+        places = {place.name: place for place in self.places}
+        hosts = [places[f"{lodging}{index + 1}"] for index in range(declared.replicas)]
+        return tuple(
+            Instance(
+                name=f"{host.name}/{declared.engine}", tier=tier, engine=declared.engine, number=index + 1,
+                host=host.name, address=host.address, zone=host.zone,
+            )
+            for index, host in enumerate(hosts)
+        )
+
+    def addresses_of(self, name: str) -> tuple[str, ...]:
+        """What the name of a tier or host stands for: its virtual IP, else every address, to be tried in order."""
+        if name in self.tiers:
+            vip = self.tiers[name].vip
+            return (str(vip),) if vip else tuple(instance.address for instance in self.instances_of(name))
+        return tuple(place.address for place in self.places if place.name == name)
+
+    def users_of(self, tier: str) -> tuple[str, ...]:
+        """Tiers that route to or use this one."""
+        return tuple(name for name, other in self.tiers.items() if tier in other.routes.values() or tier in other.uses)
