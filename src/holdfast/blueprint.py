@@ -4,7 +4,8 @@ A blueprint says nothing of databases or balancers: a lab can run it without kno
 production; a `Site` says where they, the addresses and the programs are to be found in the place at hand.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
@@ -13,6 +14,18 @@ from holdfast.errors import Problem, Refused
 
 SECRET = "secret://"
 """A file or an environment may hold `secret://NAME`; the lab puts the value there, `render` leaves the reference."""
+
+_REFERENCE = re.compile(re.escape(SECRET) + r"([A-Za-z0-9_-]+)")
+
+
+def with_secrets(text: str, secrets: Mapping[str, str]) -> str:
+    """Every `secret://NAME` becomes its value.  A name without a value is a mistake of ours: KeyError."""
+    return _REFERENCE.sub(lambda found: secrets[found[1]], text)
+
+
+def secrets_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names of all secrets that these texts refer to."""
+    return tuple(sorted({name for text in texts for name in _REFERENCE.findall(text)}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

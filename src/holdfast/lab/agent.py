@@ -6,11 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.lab.verbs import Happening
-
-
-class HostGone(Exception):
-    """The host has no power: nobody answers there."""
+from holdfast.lab.verbs import Happening, HostGone
 
 
 class Agent:

@@ -1,27 +1,11 @@
-"""What a blueprint's processes look like to a supervisor, and their files with the secrets put in."""
+"""What a blueprint's processes look like to a supervisor."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
-from holdfast.blueprint import SECRET, Process
-
-_REFERENCE = re.compile(re.escape(SECRET) + r"([A-Za-z0-9_-]+)")
-
-
-def with_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Every `secret://NAME` becomes its value.  A name without a value is a mistake of ours: KeyError."""
-    return _REFERENCE.sub(lambda found: secrets[found[1]], text)
-
-
-def secrets_in(processes: Iterable[Process]) -> tuple[str, ...]:
-    """The names of all secrets that files or environments refer to."""
-    texts = [file.text for process in processes for file in process.files.values()]
-    texts += [value for process in processes for value in process.env.values()]
-    return tuple(sorted({name for text in texts for name in _REFERENCE.findall(text)}))
-
+from holdfast.blueprint import Process
 
 def as_message(process: Process) -> dict[str, Any]:
     """For the supervisor: what it needs to run the process; files travel apart."""

@@ -49,6 +49,10 @@ class Happening:
     detail: Mapping[str, object]
 
 
+class HostGone(OSError):
+    """The host has no power: nobody answers there."""
+
+
 class Lab(Protocol):
     """A blueprint, running."""
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import holdfast
-from holdfast.blueprint import SECRET, Blueprint, Host
+from holdfast.blueprint import Blueprint, Host, with_secrets
 from holdfast.lab import linux, netlink
-from holdfast.lab.agent import Agent, HostGone
-from holdfast.lab.files import as_message, claimed_directories, with_secrets
+from holdfast.lab.agent import Agent
+from holdfast.lab.files import as_message, claimed_directories
 from holdfast.lab.namespaces.inside import HostLoop
-from holdfast.lab.verbs import Happening, Lab, Output, State
+from holdfast.lab.verbs import Happening, HostGone, Lab, Output, State
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class NamespaceLab:
         for process in processes:
             await agent.ask("make_directories", directories=dict(process.directories), user=process.user)
             for path, file in process.files.items():
-                text = with_secrets(file.text, self._secrets) if SECRET in file.text else file.text
+                text = with_secrets(file.text, self._secrets)
                 await agent.ask("write", path=path, text=text, mode=file.mode, user=process.user)
 
     def _pass_on(self, happening: Happening) -> None:

@@ -1,0 +1,107 @@
+"""What may be written after `holdfast`.  Nothing heavy is imported before a verb is called: `--help` is quick."""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+EPILOG = """\
+A topology is a folder with a topology.yaml, or such a file.
+
+exit codes: 0 met   1 an objective was violated   2 the input is wrong   3 the service was not steady
+            4 a fault did not strike   5 mending or cleaning up failed   6 inconclusive"""
+
+
+def _verb(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def call(arguments: argparse.Namespace) -> int:
+        result: int = getattr(import_module(f"holdfast.cli.{module}"), function)(arguments)
+        return result
+
+    return call
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="holdfast", description="The test suite for failover: describe a service, run it for real, break it, see what clients saw.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    made.add_argument("--version", action="version", version=_version())
+    verbs = made.add_subparsers(dest="verb", metavar="VERB")
+
+    def add(name: str, module: str, function: str, summary: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        verb.set_defaults(call=_verb(module, function))
+        return verb
+
+    check = add("check", "check", "check", "tell every mistake in a topology, with line and remedy")
+    _topology(check)
+    check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema of topology files instead, for editors")
+
+    render = add("render", "render", "render", "write the config files of every host, each accepted by its program's own checker")
+    _topology(render)
+    render.add_argument("-o", "--output", required=True, metavar="DIR", help="one tree per host, in production paths")
+    render.add_argument("--no-check", action="store_true", help="do not run the programs' own checkers")
+    _inside(render)
+
+    up = add("up", "up", "up", "run the service in a lab until Ctrl-C")
+    _topology(up)
+    _lab(up)
+    up.add_argument("--publish", type=int, metavar="PORT", help="make the service reachable on 127.0.0.1, its first route on this port")
+    _inside(up)
+
+    drill = add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw")
+    _topology(drill)
+    _lab(drill)
+    drill.add_argument("--only", action="append", default=[], metavar="FAULT", help="only these drills, by fault or by name; may be repeated")
+    drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
+    drill.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    drill.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
+    drill.add_argument("--strict", action="store_true", help="a skipped drill makes the run inconclusive (exit 6)")
+    _inside(drill)
+
+    report = add("report", "report", "report", "show a run again, and write its page anew")
+    report.add_argument("run", nargs="?", help="a run's folder or record, or its name; the newest run if none is given")
+    report.add_argument("--json", action="store_true")
+    report.add_argument("--junit", metavar="FILE")
+    report.add_argument("--strict", action="store_true")
+    _runs(report)
+
+    status = add("status", "status", "status", "instances, roles and health of the lab that `up` keeps")
+    status.add_argument("--json", action="store_true")
+    _runs(status)
+    shell = add("shell", "shell", "shell", "open a shell inside a host of the lab that `up` keeps")
+    shell.add_argument("host")
+    shell.add_argument("command", nargs=argparse.REMAINDER, help="run this instead of a shell")
+    _runs(shell)
+
+    doctor = add("doctor", "doctor", "doctor", "which programs and kernel features are here, and which faults that allows")
+    doctor.add_argument("--json", action="store_true")
+    return made
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"holdfast {version('holdfast')}"
+    except PackageNotFoundError:
+        return "holdfast (not installed)"
+
+
+def _topology(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("topology", metavar="TOPOLOGY", nargs="?" if verb.prog.endswith("check") else None)
+
+
+def _lab(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--lab", choices=("auto", "namespaces", "loopback"), default="auto", help="where to run it (default: the best there is)")
+    _runs(verb)
+
+
+def _runs(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--runs", metavar="DIR", default="holdfast-runs", help="where runs are kept (default: %(default)s)")
+
+
+def _inside(verb: argparse.ArgumentParser) -> None:
+    """Set by holdfast itself when it starts again inside a lab's namespaces."""
+    verb.add_argument("--into", help=argparse.SUPPRESS)
+    verb.add_argument("--listen", type=int, action="append", default=[], help=argparse.SUPPRESS)

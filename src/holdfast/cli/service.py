@@ -1,0 +1,172 @@
+"""What several verbs need: a topology that makes sense, a place to run it, secrets, and a folder for the run."""
+
+import os
+import secrets as chance
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from holdfast.blueprint import Blueprint, Site
+from holdfast.engines.catalogue import ENGINES
+from holdfast.errors import Problem, Refused
+from holdfast.faults.catalogue import FAULTS
+from holdfast.lab import doctor
+from holdfast.plan import examine, programs_needed
+from holdfast.probes.settings import PROBES
+from holdfast.topology.check import check
+from holdfast.topology.load import Kinds, load
+from holdfast.topology.model import Topology
+
+ONE_MACHINE = (
+    "One kernel, one disk, one clock: contention and clock drift between machines do not show.",
+    "A host that lost power here keeps its page cache, so \"no lost writes\" says nothing about fsync.",
+    "Outages made of timers transfer to production; those made of work (recovery, cold caches, large data) do not.",
+    "The network between hosts has no delay and no loss unless a drill adds it.",
+)
+LOWER_FIDELITY = (
+    "Lower fidelity: hosts share one network stack and one file system, on addresses of this machine's loopback network.",
+    "No host can lose its power or its network here, and no virtual IP moves.",
+)
+
+
+def kinds() -> Kinds:
+    return Kinds(
+        engines={name: engine.Settings for name, engine in ENGINES.items()}, probes=PROBES, faults=frozenset(FAULTS),
+    )  # fmt: skip
+
+
+def sensible(path: str) -> Topology:
+    """Raises Refused with every problem that the file has, whoever found it."""
+    topology = load(Path(path), kinds())
+    problems = [*check(topology)]
+    if not problems:
+        problems += examine(topology)
+    if problems:
+        raise Refused(problems)
+    return topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which lab, and why not the better one."""
+
+    lab: str
+    reason: str = ""
+
+
+def choose_lab(asked: str) -> Choice:
+    """Raises Refused where the lab that was asked for cannot be had."""
+    machine = doctor.machine()
+    if not machine.is_linux:
+        raise Refused(Problem("labs run on Linux only", where=sys.platform, remedy="use `check` and `render` here, and drill on Linux"))
+    if asked == "loopback":
+        return Choice(lab="loopback", reason="asked for")
+    if not machine.namespaces_refused:
+        return Choice(lab="namespaces")
+    if asked == "namespaces":
+        raise Refused(
+            Problem(
+                f"this machine allows no namespaces: {machine.namespaces_refused}", where="--lab namespaces",
+                remedy="run as root, allow unprivileged user namespaces, or take --lab loopback",
+            )
+        )  # fmt: skip
+    return Choice(lab="loopback", reason=machine.namespaces_refused)
+
+
+def site_for(topology: Topology, lab: str, folder: Path) -> Site:
+    """Raises Refused with every program that is missing."""
+    own = {ENGINES[tier.engine].PROGRAMS[0]: topology.folder / tier.program for tier in topology.tiers.values() if tier.program}
+    needed = [name for name in programs_needed(topology) if not (lab == "loopback" and name == "keepalived")]
+    programs, missing = doctor.find_programs(needed, own)
+    if missing:
+        raise Refused(missing.values())
+    if lab == "namespaces":
+        return Site(lab="namespaces", programs=programs)
+    return Site(
+        lab="loopback", programs=programs, prefix=str(folder / "hosts"), shares_network=True, low_ports=_low_ports(),
+        addresses=loopback_addresses(topology, folder),
+    )  # fmt: skip
+
+
+def loopback_addresses(topology: Topology, folder: Path) -> dict[str, str]:
+    """Every host's place on 127.0.0.0/8: the declared address with another network in front, drawn from the run's folder."""
+    digest = sha256(str(folder).encode()).digest()
+    base = (127 << 24) | ((1 + digest[0] % 250) << 16) | (digest[1] << 8)
+    first = int(topology.network.network_address)
+    return {place.name: str(IPv4Address(base + (int(IPv4Address(place.address)) - first) % 256)) for place in topology.places}
+
+
+def _low_ports() -> bool:
+    with socket.socket() as attempt:
+        try:
+            attempt.bind(("127.0.0.2", 0))
+            with socket.socket() as low:
+                low.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                low.bind(("127.255.255.254", 79))
+        except OSError:
+            return False
+    return True
+
+
+def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
+    """The secrets: those that the user named, from where they are; the others made anew for this run."""
+    found: dict[str, str] = {}
+    problems = []
+    for name in blueprint.secrets:
+        source = topology.secrets.get(name, {})
+        where = topology.located("secrets", name)
+        try:
+            if path := source.get("file"):
+                found[name] = (topology.folder / path).read_text().strip()
+            elif variable := source.get("env"):
+                found[name] = os.environ[variable]
+            else:
+                found[name] = chance.token_urlsafe(18)
+        except OSError as error:
+            problems.append(Problem(f"cannot read the secret {name}: {error.strerror}", where, "correct the path or its permissions"))
+        except KeyError as error:
+            problems.append(Problem(f"the environment has no {error.args[0]}, where the secret {name} should be", where, "set it"))
+    if problems:
+        raise Refused(problems)
+    return found
+
+
+def new_folder(runs: str, service: str) -> Path:
+    """A folder of its own for one run: record, report and logs.  The stamp is UTC."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    base = Path(runs).resolve()
+    for attempt in range(100):
+        folder = base / (f"{service}-{stamp}" + (f"-{attempt + 1}" if attempt else ""))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise Refused(Problem(f"cannot make a folder for the run: {error.strerror}", str(base), "choose another with --runs")) from None
+        return folder
+    raise Refused(Problem("a hundred runs in one second", str(base), "wait a moment"))
+
+
+def newest(runs: str, name: str | None, file: str) -> Path:
+    """The run's folder: a path, a name below `runs`, or the newest one that has `file`."""
+    base = Path(runs)
+    if name:
+        for candidate in (Path(name), base / name):
+            if candidate.is_dir() and (candidate / file).exists():
+                return candidate
+            if candidate.is_file():
+                return candidate.parent
+        raise Refused(Problem(f"there is no run {name}", where=str(base), remedy="name a run's folder or its record.sqlite"))
+    found: Sequence[Path] = sorted(base.glob(f"*/{file}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise Refused(Problem("there is no run yet", where=str(base), remedy="`holdfast drill TOPOLOGY` makes one; --runs names the folder"))
+    return found[-1].parent
+
+
+def described(programs: Mapping[str, object]) -> list[dict[str, str]]:
+    return [{name: str(getattr(program, name)) for name in ("name", "version", "path", "source")} for program in programs.values()]

@@ -1,0 +1,1 @@
+"""Which fault, whom, when, how long, and asked by which probes."""

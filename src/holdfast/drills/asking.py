@@ -1,0 +1,43 @@
+"""Use the engines' questions on a running lab: what role has this instance, is it in service, is the tier redundant."""
+
+from dataclasses import dataclass
+
+from holdfast.blueprint import Site
+from holdfast.engines.engine import Question, Request
+from holdfast.lab.verbs import Lab
+from holdfast.probes.exchange import Response, Unanswered, exchange
+
+PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks from beside the hosts, or from inside one where a program only answers there."""
+
+    lab: Lab
+    site: Site
+
+    async def word(self, question: Question, patience_s: float = PATIENCE_S) -> str:
+        """The engine's word for the answer; `""` when there was none."""
+        inside = question.inside and not self.site.shares_network
+        address = "127.0.0.1" if inside else self.lab.blueprint.host(question.host).address
+
+        async def ask() -> Response:
+            return await exchange(
+                (address,), self.site.port(question.port), question.path, patience_s=patience_s,
+                method=question.method, body=question.body,
+            )  # fmt: skip
+
+        try:
+            response = await (self.lab.at(question.host, ask) if inside else ask())
+        except (Unanswered, OSError):
+            return ""
+        return question.read(response.status, response.body)
+
+    async def request(self, request: Request, secrets: dict[str, str], patience_s: float = 20.0) -> Response:
+        """Raises Unanswered."""
+        login = (request.credential[0], secrets[request.credential[1]]) if request.credential else None
+        return await exchange(
+            (self.lab.blueprint.host(request.host).address,), self.site.port(request.port), request.path,
+            patience_s=patience_s, method=request.method, body=request.body, login=login,
+        )  # fmt: skip

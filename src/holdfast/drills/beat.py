@@ -1,0 +1,30 @@
+"""The beat: every question starts on time, whether or not the last one was answered.
+
+A slow service must not slow its own measurement, so questions never wait for each other.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from holdfast.probes.probe import Ask, Probe, Reply
+
+Heard = Callable[[int, float, float, float, Reply], None]
+"""Gets number, due, asked and answered (seconds of the lab's clock) and the reply."""
+
+
+async def beat(probe: Probe, now_s: Callable[[], float], heard: Heard, opened: Callable[[], None]) -> None:
+    """On the client's own loop, until cancelled.  `opened` is called once the first question can be asked."""
+    async with probe.open() as ask, asyncio.TaskGroup() as questions:
+        opened()
+        began_s, number = now_s(), 0
+        while True:
+            due_s = began_s + number * probe.every_s
+            await asyncio.sleep(max(0.0, due_s - now_s()))
+            number += 1
+            questions.create_task(_one(ask, number, due_s, now_s, heard))
+
+
+async def _one(ask: Ask, number: int, due_s: float, now_s: Callable[[], float], heard: Heard) -> None:
+    asked_s = now_s()
+    reply = await ask(number)
+    heard(number, due_s, asked_s, now_s(), reply)

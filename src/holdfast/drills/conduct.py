@@ -1,0 +1,288 @@
+"""Conduct drills on a running lab: wait for the steady state, strike, prove it, hold, mend, wait for redundancy, audit.
+
+The conductor owns the order and the limits; every task has this run as its parent.  It writes what happened and judges
+nothing: outages are measured later, from the record alone.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from holdfast.blueprint import Site
+from holdfast.drills.asking import Asker
+from holdfast.drills.beat import beat
+from holdfast.drills.drill import Drill
+from holdfast.drills.hear import Hearing
+from holdfast.drills.observe import Observer
+from holdfast.drills.targets import NoTarget, resolve
+from holdfast.drills.verify import Strike, verified
+from holdfast.engines.catalogue import ENGINES
+from holdfast.errors import Problem, Refused
+from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.fault import Struck, Target
+from holdfast.lab.verbs import Lab
+from holdfast.probes.exchange import Unanswered
+from holdfast.probes.probe import Probe, Reply
+from holdfast.record.event import Asked, Event
+from holdfast.topology.model import Instance, Topology
+
+STEADY_LIMIT_S = 60.0
+REDUNDANCY_LIMIT_S = 90.0
+MEND_LIMIT_S = 30.0
+LOOK_S = 0.05
+
+
+class Conductor:
+    """One run over one lab.  `write` and `hear` put events and answers into the record, in the order they come."""
+
+    def __init__(
+        self, *, topology: Topology, site: Site, lab: Lab, secrets: Mapping[str, str], seed: int, probes: Sequence[Probe],
+        write: Callable[[Event], None], hear: Callable[[Asked], None],
+    ):  # fmt: skip
+        self._topology, self._site, self._lab, self._secrets = topology, site, lab, dict(secrets)
+        self._rng = random.Random(seed)
+        self._probes = probes
+        self._write = write
+        self._drill = ""
+        self._struck_s: float | None = None
+        self._victim: Target | None = None
+        self._noticed = False
+        self._ended: set[str] = set()
+        self._gave_up: str = ""
+        self._hearing = Hearing(probes, hear)
+        self._observer = Observer(topology, site, lab, self._told)
+        self._asker = Asker(lab, site)
+
+    # ---- the run
+
+    async def run(self, drills: Sequence[Drill]) -> None:
+        """All drills in order.  After one that could not begin or mend, the rest are not tried: nothing would be steady."""
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self._listen()), tasks.create_task(self._observer.watch())]
+            try:
+                await self._redundant(STEADY_LIMIT_S)
+                for probe in self._probes:
+                    background.append(tasks.create_task(self._probe(probe)))
+                for index, drill in enumerate(drills):
+                    if not await self._conduct(drill):
+                        for skipped in drills[index + 1 :]:
+                            self._event("drill.ended", drill=skipped.name, outcome="skipped", reason=f"after {drill.name}")
+                        break
+                    self._hearing.drill_begins(self._lab.now_s(), "")
+            finally:
+                for task in background:
+                    task.cancel()
+
+    async def _probe(self, probe: Probe) -> None:
+        loop = asyncio.get_running_loop()
+
+        def heard(number: int, due_s: float, asked_s: float, answered_s: float, reply: Reply) -> None:
+            loop.call_soon_threadsafe(self._hearing.heard, probe.name, number, due_s, asked_s, answered_s, reply)
+
+        await self._lab.at(probe.client, lambda: beat(probe, self._lab.now_s, heard, lambda: None))
+
+    async def _listen(self) -> None:
+        async for happening in self._lab.happenings():
+            detail = dict(happening.detail)
+            self._event(happening.kind, happening.process, at_s=happening.at_s, **detail)
+            if happening.kind == "process.ended":
+                self._ended.add(happening.process)
+            if happening.kind == "process.gave_up":
+                self._gave_up = happening.process
+            if self._struck_s is not None and happening.kind == "process.started" and self._victim:
+                if happening.process == self._victim.process and not self._victim.inner:
+                    self._notice("the service manager started it again", happening.at_s)
+
+    def _told(self, kind: str, subject: str, detail: dict[str, object]) -> None:
+        self._event(kind, subject, **detail)
+        if kind == "role" and self._victim and detail["role"] in ("primary", "active"):
+            if not subject.startswith(f"{self._victim.host}/"):
+                self._notice(f"{subject} is {detail['role']}", self._lab.now_s())
+
+    def _notice(self, by: str, at_s: float) -> None:
+        if self._victim and not self._noticed:
+            self._noticed = True
+            self._event("noticed", str(self._victim), at_s=at_s, by=by)
+
+    def _event(self, kind: str, subject: str = "", *, at_s: float | None = None, drill: str | None = None, **detail: object) -> None:
+        moment_s = self._lab.now_s() if at_s is None else at_s
+        self._write(
+            Event(at_s=moment_s, kind=kind, subject=subject, drill=self._drill if drill is None else drill, detail=detail)
+        )
+
+    # ---- one drill
+
+    async def _conduct(self, drill: Drill) -> bool:
+        """False when the next drill could not trust the service any more."""
+        self._drill = drill.name
+        began_s = self._lab.now_s()
+        self._hearing.drill_begins(began_s, drill.name)
+        self._event("drill.began", drill.name, fault=drill.fault, tier=drill.tier, target=drill.target)
+        try:
+            await self._steady(STEADY_LIMIT_S)
+        except TimeoutError:
+            return self._over("unsteady", "; ".join(self._unsteady()))
+        self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
+        await asyncio.sleep(self._rng.uniform(0, self._slowest_timer_s()))
+        try:
+            instance = resolve(drill, self._observer.instances, self._observer.standing.role, self._rng)
+        except NoTarget as nobody:
+            return self._over("void", str(nobody))
+        outcome, reason = await self._strike(drill, instance)
+        self._struck_s = None
+        if outcome == "done":
+            await self._recover(drill)
+        return self._over(outcome, reason)
+
+    def _over(self, outcome: str, reason: str = "") -> bool:
+        self._event("drill.ended", self._drill, outcome=outcome, reason=reason)
+        self._drill, self._victim = "", None
+        return outcome in ("done", "void")
+
+    async def _strike(self, drill: Drill, instance: Instance) -> tuple[str, str]:
+        """Returns the outcome and its reason."""
+        fault = FAULTS[drill.fault]
+        target = self._target(drill, instance)
+        questions = ENGINES[instance.engine].questions(instance, self._topology)
+        self._victim, self._noticed = target, False
+        self._ended.clear()
+        struck_s = self._struck_s = self._lab.now_s()
+        striking = fault.strike(self._lab, target)
+        try:
+            evidence = await striking.__aenter__()
+        except (OSError, Unanswered, TimeoutError) as error:
+            return "void", f"{drill.fault} of {target} failed: {error}"
+        self._event("drill.struck", str(target), at_s=struck_s, **evidence.as_detail())
+        try:
+            outcome = await self._prove_and_hold(drill, instance, target, evidence, struck_s, questions)
+        finally:
+            mended = await self._mend(striking, target)
+        return outcome if mended or outcome[0] == "void" else ("not_mended", f"{target} could not be mended")
+
+    async def _prove_and_hold(self, drill, instance, target, evidence: Struck, struck_s: float, questions) -> tuple[str, str]:
+        def look() -> Strike:
+            return Strike(
+                drill=drill, instance=instance, target=target, evidence=evidence, questions=questions, lab=self._lab,
+                asker=self._asker, observer=self._observer, ended=frozenset(self._ended),
+            )  # fmt: skip
+
+        proof = await verified(look)
+        if not proof:
+            return "void", f"no proof that {drill.fault} struck {target}"
+        self._event("drill.verified", str(target), proof=proof)
+        least_s, most_s = struck_s + drill.hold_s, struck_s + max(drill.hold_s, drill.longest_s)
+        while (now_s := self._lab.now_s()) < most_s:
+            if now_s >= least_s and not self._hearing.uneasy(now_s):
+                break
+            await asyncio.sleep(LOOK_S)
+        return "done", ""
+
+    async def _mend(self, striking, target: Target) -> bool:
+        try:
+            async with asyncio.timeout(MEND_LIMIT_S):
+                await striking.__aexit__(None, None, None)
+        except (OSError, TimeoutError) as error:
+            self._event("problem", str(target), what=f"mending failed: {error or type(error).__name__}")
+            return False
+        self._event("drill.mended", str(target))
+        return True
+
+    async def _recover(self, drill: Drill) -> None:
+        """Redundancy first, then calm, then the audit; what does not come back is a finding, not an error."""
+        try:
+            await self._steady(REDUNDANCY_LIMIT_S)
+        except TimeoutError:
+            self._event("problem", drill.name, what="not steady again: " + "; ".join(self._unsteady()))
+        for probe in self._probes:
+            if probe.audit:
+                await self._audit(probe)
+
+    async def _audit(self, probe: Probe) -> None:
+        assert probe.audit
+        path = self._hearing.paths[probe.name]
+        newest = max(path.unsettled, default=0)
+        became = {number: answer for number, answer in path.unsettled.items() if number < newest}
+        primary = self._primary_address()
+        audit = await self._lab.at(probe.client, lambda: probe.audit(became, primary))
+        for number in became:
+            path.unsettled.pop(number, None)
+        self._event(
+            "audit", probe.name, acknowledged=audit.acknowledged, refused=audit.refused, ambiguous=audit.ambiguous,
+            ambiguous_present=audit.ambiguous_present, lost=len(audit.lost), resurrected=len(audit.resurrected),
+            lost_numbers=list(audit.lost[:100]), per_node={node: {"missing": count} for node, count in audit.missing.items()},
+            problem=audit.problem,
+        )  # fmt: skip
+
+    def _primary_address(self) -> str:
+        for instance in self._observer.instances:
+            if self._observer.standing.role.get(instance.name) == "primary":
+                return self._lab.blueprint.host(instance.host).address
+        return ""
+
+    def _target(self, drill: Drill, instance: Instance) -> Target:
+        actions = ENGINES[instance.engine].actions(instance, self._topology)
+        change: Callable[[], Awaitable[str]] | None = None
+        if actions.switchover:
+            request = actions.switchover(instance.host, "")
+
+            async def change() -> str:
+                response = await self._asker.request(request, self._secrets)
+                if response.status >= 300:
+                    raise OSError(f"status {response.status}: {response.body.decode(errors='replace')[:200]}")
+                return response.body.decode(errors="replace")[:200]
+
+        process = instance.name if drill.fault == "kill" else ""
+        return Target(host=instance.host, process=process, inner=drill.inner, change=change)
+
+    # ---- waiting
+
+    async def _steady(self, limit_s: float) -> None:
+        """Every instance in service, every tier redundant, every probe calm.  Raises TimeoutError."""
+        async with asyncio.timeout(limit_s):
+            while self._unsteady():
+                await asyncio.sleep(LOOK_S)
+
+    def _unsteady(self) -> tuple[str, ...]:
+        uneasy = self._hearing.uneasy(self._lab.now_s())
+        return (*self._observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
+
+    async def _redundant(self, limit_s: float) -> None:
+        """The first time: before any probe asks.  Raises Refused with what is missing and what it printed last."""
+        until_s = self._lab.now_s() + limit_s
+        while not self._observer.redundant:
+            if self._gave_up or self._lab.now_s() > until_s:
+                raise Refused(await self._what_is_missing(), exit_code=3)
+            await asyncio.sleep(LOOK_S)
+
+    async def _what_is_missing(self) -> list[Problem]:
+        found = []
+        for instance in self._observer.instances:
+            if self._observer.standing.service[instance.name] != "yes":
+                tail = await self._lab.tail(instance.name, 8)
+                found.append(
+                    Problem(
+                        "never came into service" + (f"; it printed last:\n{_indented(tail)}" if tail else ""),
+                        where=instance.name, remedy="look into its log in the run's folder",
+                    )
+                )  # fmt: skip
+        if not found:
+            missing = "; ".join(self._observer.standing.missing())
+            found.append(Problem(f"never became redundant: {missing}", where=self._topology.service,
+                                 remedy="look into the logs in the run's folder"))
+        return found
+
+    def _slowest_timer_s(self) -> float:
+        """The period over which the strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""
+        widths = [
+            delay.high_s - delay.low_s
+            for name, tier in self._topology.tiers.items()
+            for delay in ENGINES[tier.engine].delays(name, self._topology)
+            if delay.kind == "timer"
+        ]
+        return min(10.0, max(widths, default=1.0))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+

@@ -1,0 +1,118 @@
+"""Keep looking at every instance: in service, which role, and whether the service could lose one more.
+
+What it sees is the lab's view, not a client's: it decides when a drill may begin and when redundancy is back, never how long
+an outage was.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from holdfast.blueprint import Site
+from holdfast.drills.asking import Asker
+from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.engine import Questions
+from holdfast.lab.verbs import Lab
+from holdfast.plan import running_instances
+from holdfast.topology.model import Instance, Topology
+
+EVERY_S = 0.25
+
+Told = Callable[[str, str, dict[str, object]], None]
+"""Gets kind, subject and detail of what changed."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """How the service stands, as last seen.  Words as in `Questions`; `""`: no answer."""
+
+    service: dict[str, str] = field(default_factory=dict)
+    role: dict[str, str] = field(default_factory=dict)
+    redundant: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> tuple[str, ...]:
+        """What keeps the service from being fully redundant, for a person."""
+        out = [f"{name} is not in service" for name, word in self.service.items() if word != "yes"]
+        out += [f"{tier} could not lose one more" for tier, word in self.redundant.items() if word != "yes"]
+        return tuple(out)
+
+
+class Observer:
+    """`watch` runs until it is cancelled."""
+
+    def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told):
+        self.instances = running_instances(topology, site)
+        self.standing = Standing(
+            service={instance.name: "" for instance in self.instances},
+            redundant={
+                tier: "" for tier in topology.tiers
+                if any(instance.tier == tier and self._questions(instance, topology).redundant for instance in self.instances)
+            },
+        )  # fmt: skip
+        self._topology, self._lab, self._told = topology, lab, told
+        self._asker = Asker(lab, site)
+        self._was_redundant: bool | None = None
+
+    @staticmethod
+    def _questions(instance: Instance, topology: Topology) -> Questions:
+        found: Questions = ENGINES[instance.engine].questions(instance, topology)
+        return found
+
+    async def watch(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for instance in self.instances:
+                tasks.create_task(self._watch_instance(instance))
+            for tier in self.standing.redundant:
+                tasks.create_task(self._watch_tier(tier))
+
+    async def _watch_instance(self, instance: Instance) -> None:
+        questions = self._questions(instance, self._topology)
+        while True:
+            if questions.service:
+                word = await self._asker.word(questions.service)
+            else:
+                states = await self._lab.states(instance.host)
+                word = "yes" if any(state.name == instance.name and state.life == "running" for state in states) else ""
+            self.standing.service[instance.name] = word
+            if questions.role or questions.holds:
+                self._note_role(instance.name, await self._role(instance, questions))
+            self._note_redundancy()
+            await asyncio.sleep(EVERY_S)
+
+    async def _role(self, instance: Instance, questions: Questions) -> str:
+        if questions.role:
+            return await self._asker.word(questions.role)
+        try:
+            return "active" if questions.holds in await self._lab.addresses(instance.host) else "standby"
+        except (OSError, TimeoutError):
+            return ""
+
+    def _note_role(self, name: str, role: str) -> None:
+        if self.standing.role.get(name, "") != role:
+            self.standing.role[name] = role
+            self._told("role", name, {"role": role})
+
+    async def _watch_tier(self, tier: str) -> None:
+        while True:
+            word = ""
+            for instance in self._topology.instances_of(tier):
+                question = self._questions(instance, self._topology).redundant
+                if question and self.standing.service[instance.name] == "yes":
+                    word = await self._asker.word(question)
+                if word:
+                    break
+            self.standing.redundant[tier] = word
+            self._note_redundancy()
+            await asyncio.sleep(EVERY_S)
+
+    def _note_redundancy(self) -> None:
+        missing = self.standing.missing()
+        redundant = not missing
+        if redundant != self._was_redundant:
+            if self._was_redundant is not None or redundant:
+                self._told("redundancy.back" if redundant else "redundancy.lost", self._topology.service, {"missing": list(missing)})
+            self._was_redundant = redundant
+
+    @property
+    def redundant(self) -> bool:
+        return not self.standing.missing()

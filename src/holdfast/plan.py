@@ -1,0 +1,89 @@
+"""Topology x engines x site = blueprint.  Pure: the same input gives the same blueprint, byte for byte."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from holdfast.blueprint import Blueprint, Host, Process, Segment, Site, secrets_in
+from holdfast.engines.catalogue import ENGINES
+from holdfast.errors import Problem
+from holdfast.topology.model import Instance, Topology
+
+SEGMENT = "lan"
+
+
+def programs_needed(topology: Topology) -> tuple[str, ...]:
+    """Names of the programs that this service runs, for whoever looks for them."""
+    return tuple(dict.fromkeys(name for tier in topology.tiers.values() for name in ENGINES[tier.engine].PROGRAMS))
+
+
+def plan(topology: Topology, site: Site) -> Blueprint:
+    """Raises Refused if a program is missing that an engine needs to know."""
+    processes = tuple(
+        ENGINES[instance.engine].process(instance, topology, site) for instance in running_instances(topology, site)
+    )
+    texts = [file.text for process in processes for file in process.files.values()]
+    return Blueprint(
+        service=topology.service,
+        hosts=tuple(
+            Host(name=place.name, address=site.address(place.name, place.address), zone=place.zone, segment=SEGMENT)
+            for place in topology.places
+        ),
+        segments=(Segment(name=SEGMENT, network=str(topology.network)),),
+        processes=processes,
+        names=dict(_names(topology, site)),
+        secrets=secrets_in([*texts, *(value for process in processes for value in process.env.values())]),
+    )
+
+
+def running_instances(topology: Topology, site: Site) -> tuple[Instance, ...]:
+    """Where hosts share one network stack there is no virtual IP to move, and so nobody to move it."""
+    return tuple(
+        instance for instance in topology.instances if not (site.shares_network and moves_address(topology, instance.tier))
+    )
+
+
+def moves_address(topology: Topology, tier: str) -> bool:
+    """Is it the derived tier that moves the virtual IP of the one it is on?"""
+    declared = topology.tiers[tier]
+    return declared.on is not None and tier == f"{declared.on}-vip"
+
+
+def reach(topology: Topology, site: Site, name: str) -> tuple[str, ...]:
+    """Where the name of a tier or host is found at this site: its virtual IP, else every address, to be tried in order."""
+    tier = topology.tiers.get(name)
+    if tier is not None and tier.vip and not site.shares_network:
+        return (str(tier.vip),)
+    if tier is not None:
+        return tuple(site.address(instance.host, instance.address) for instance in topology.instances_of(name))
+    return tuple(site.address(place.name, place.address) for place in topology.places if place.name == name)
+
+
+def _names(topology: Topology, site: Site) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for place in topology.places:
+        yield place.name, (site.address(place.name, place.address),)
+    for tier in topology.tiers:
+        if not moves_address(topology, tier):
+            yield tier, reach(topology, site, tier)
+
+
+def examine(topology: Topology) -> tuple[Problem, ...]:
+    """What the engines object to, and two programs on one port of one host."""
+    found = [problem for tier, declared in topology.tiers.items() for problem in ENGINES[declared.engine].objections(tier, topology)]
+    bound: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for instance in topology.instances:
+        for port in ENGINES[instance.engine].ports(instance.tier, topology):
+            bound[instance.host, port].append(instance.tier)
+    told: set[tuple[str, ...]] = set()
+    for (host, port), tiers in bound.items():
+        if len(tiers) > 1 and (pair := (*tiers, str(port))) not in told:
+            told.add(pair)
+            found.append(
+                Problem(
+                    f"{' and '.join(tiers)} both want port {port} of {host}",
+                    where=topology.located("tiers", tiers[-1]),
+                    remedy="give one another port, or hosts of its own",
+                )
+            )
+    return tuple(found)
+
+

@@ -1,0 +1,97 @@
+"""One HTTP/1.1 request over a connection of its own, with one deadline for all of it."""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h11
+
+_LARGEST_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Unanswered(Exception):
+    """No complete answer.  `sent` tells whether the request may have reached a server."""
+
+    def __init__(self, reason: str, *, sent: bool):
+        super().__init__(reason)
+        self.reason, self.sent = reason, sent
+
+
+async def exchange(
+    addresses: Sequence[str], port: int, path: str, *, patience_s: float, method: str = "GET", body: bytes = b"",
+    host: str = "", login: tuple[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """Try the addresses in order until one accepts the connection, then ask there.  Raises Unanswered within `patience_s`."""
+    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login)
+    try:
+        async with asyncio.timeout(patience_s):
+            return await request.send(addresses, port)
+    except TimeoutError:
+        raise Unanswered(f"no answer within {patience_s:g} s", sent=request.sent) from None
+    except OSError as error:
+        raise Unanswered(error.strerror or str(error) or type(error).__name__, sent=request.sent) from None
+    except h11.RemoteProtocolError as error:
+        raise Unanswered(str(error), sent=True) from None
+
+
+@dataclass(slots=True)
+class _Request:
+    method: str
+    path: str
+    host: str
+    body: bytes
+    login: tuple[str, str] | None
+    sent: bool = False
+
+    async def send(self, addresses: Sequence[str], port: int) -> Response:
+        reader, writer = await self._connect(addresses, port)
+        try:
+            connection = h11.Connection(h11.CLIENT)
+            headers = [("Host", self.host), ("Connection", "close"), ("User-Agent", "holdfast")]
+            if self.body:
+                headers += [("Content-Length", str(len(self.body))), ("Content-Type", "application/json")]
+            if self.login:
+                headers.append(("Authorization", "Basic " + base64.b64encode(":".join(self.login).encode()).decode()))
+            data = connection.send(h11.Request(method=self.method, target=self.path, headers=headers)) or b""
+            if self.body:
+                data += connection.send(h11.Data(data=self.body)) or b""
+            data += connection.send(h11.EndOfMessage()) or b""
+            self.sent = True
+            writer.write(data)
+            await writer.drain()
+            return await _receive(connection, reader)
+        finally:
+            writer.transport.abort()
+
+    async def _connect(self, addresses: Sequence[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for address in addresses[:-1]:
+            try:
+                return await asyncio.open_connection(address, port)
+            except OSError:
+                continue
+        return await asyncio.open_connection(addresses[-1], port)
+
+
+async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:
+    status, headers, body = 0, {}, b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(1 << 16))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            headers = {name.decode().lower(): value.decode("latin-1") for name, value in event.headers}
+        elif isinstance(event, h11.Data):
+            body = (body + bytes(event.data))[:_LARGEST_BODY]
+        elif isinstance(event, h11.EndOfMessage):
+            return Response(status, body, headers)
+        elif isinstance(event, h11.ConnectionClosed):
+            raise h11.RemoteProtocolError("the connection closed before the answer was complete")

@@ -1,0 +1,39 @@
+"""Ask for a page as a fresh visitor does: a new connection, one GET.
+
+    pages: {http: "http://entry/", from: client, every: 50ms, patience: 2s, expect: 200}
+
+yes: the expected status.  no: another status, or nobody accepted the connection.  unknown: accepted, but no answer came.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from holdfast.probes.exchange import Unanswered, exchange
+from holdfast.probes.probe import Ask, Probe, Reply
+
+
+def http_probe(
+    *, name: str, url: str, addresses: Sequence[str], port: int, client: str, every_s: float, patience_s: float, expect: int
+) -> Probe:
+    """`addresses` and `port` are where the URL's host is in the lab; they are tried in order."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    async def ask(number: int) -> Reply:
+        try:
+            response = await exchange(addresses, port, path, patience_s=patience_s, host=parts.netloc)
+        except Unanswered as error:
+            return Reply(answer="unknown" if error.sent else "no", detail=error.reason)
+        if response.status == expect:
+            return Reply(answer="yes", detail=response.headers.get("x-served-by", ""))
+        return Reply(answer="no", detail=f"status {response.status}")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Ask]:
+        yield ask
+
+    return Probe(
+        name=name, kind="http", what=f"GET {url}", client=client, every_s=every_s, patience_s=patience_s, writes=False,
+        open=opened,
+    )  # fmt: skip

@@ -1,0 +1,213 @@
+"""Write numbered rows and remember which were acknowledged; afterwards look on every node which are there.
+
+    orders: {ledger: db, through: entry, from: client, every: 20ms, patience: 2s}
+
+yes: the commit was acknowledged.  no: certainly not written (nobody accepted the connection, or the server refused the
+statement).  unknown: the statement was sent and no answer came, so the row may or may not be there.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from holdfast.probes.probe import Ask, Audit, Probe, Reply
+from holdfast.record.event import Answer
+
+TABLE = "holdfast_ledger"
+_MOST_IDLE = 4
+_MAKE_LIMIT_S = 30.0
+_AUDIT_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """How the ledger reaches its database.  `through` are tried in order; `nodes` are host name to address, for the audit."""
+
+    through: Sequence[str]
+    port: int
+    nodes: Mapping[str, str]
+    node_port: int
+    database: str
+    user: str
+    password: str
+
+    def connection(self, host: str, port: int, *, patience_s: float) -> str:
+        return psycopg.conninfo.make_conninfo(
+            host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
+            gssencmode="disable", connect_timeout=max(2, round(patience_s)), tcp_user_timeout=round(patience_s * 1000),
+            application_name="holdfast ledger",
+        )  # fmt: skip
+
+
+def ledger_probe(
+    *, name: str, tier: str, through: str, database: Database, run: str, client: str, every_s: float, patience_s: float
+) -> Probe:
+    """`run` keeps the rows of this run apart from those of others."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Ask]:
+        writer = _Writer(database, run, patience_s)
+        await writer.make_table()
+        try:
+            yield writer.ask
+        finally:
+            writer.close()
+
+    async def audit(became: Mapping[int, Answer], primary: str) -> Audit:
+        return await _audit(database, run, became, primary)
+
+    what = f"INSERT into {tier} through {through}" if through != tier else f"INSERT into {tier}"
+    return Probe(
+        name=name, kind="ledger", what=what, client=client, every_s=every_s, patience_s=patience_s, writes=True,
+        open=opened, audit=audit,
+    )  # fmt: skip
+
+
+class _Writer:
+    """Connections that are free are used again; while one hangs, the next question opens another."""
+
+    def __init__(self, database: Database, run: str, patience_s: float):
+        self._conninfo = database.connection(
+            ",".join(database.through), database.port, patience_s=patience_s
+        )
+        self._run = run
+        self._patience_s = patience_s
+        self._idle: list[psycopg.AsyncConnection] = []
+        self._abandoned: set[asyncio.Task[Reply]] = set()
+
+    async def make_table(self) -> None:
+        """Waits for a database that can be written.  Raises the last error after half a minute."""
+        until_s = asyncio.get_running_loop().time() + _MAKE_LIMIT_S
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                    await connection.execute(
+                        f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, number bigint, PRIMARY KEY (run, number))"
+                    )
+                    return
+            except psycopg.Error:
+                if asyncio.get_running_loop().time() > until_s:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def ask(self, number: int) -> Reply:
+        question = _Question(self._conninfo, self._run, number, self._idle.pop() if self._idle else None)
+        task = asyncio.get_running_loop().create_task(question.write())
+        done, _ = await asyncio.wait({task}, timeout=self._patience_s)
+        if not done:
+            # Cancelling would wait for the server's consent, which a dead one never gives: cut the wire instead.
+            question.cut()
+            self._abandoned.add(task)
+            task.add_done_callback(self._abandoned.discard)
+            detail = f"no answer within {self._patience_s:g} s"
+            return Reply(answer="unknown" if question.sent else "no", detail=detail)
+        reply = task.result()
+        if reply.answer == "yes" and question.connection and len(self._idle) < _MOST_IDLE:
+            self._idle.append(question.connection)
+        else:
+            question.cut()
+        return reply
+
+    def close(self) -> None:
+        for task in self._abandoned:
+            task.cancel()
+        for connection in self._idle:
+            connection.pgconn.finish()
+        self._idle.clear()
+
+
+class _Question:
+    """One row.  `sent` turns true just before the statement may leave."""
+
+    def __init__(self, conninfo: str, run: str, number: int, connection: psycopg.AsyncConnection | None):
+        self._conninfo, self._run, self._number = conninfo, run, number
+        self.connection = connection
+        self.sent = False
+        self._gone = False
+
+    async def write(self) -> Reply:
+        try:
+            if self.connection is None:
+                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+                if self._gone:
+                    connection.pgconn.finish()
+                    return Reply(answer="no", detail="too late")
+                self.connection = connection
+            self.sent = True
+            cursor = await self.connection.execute(
+                f"INSERT INTO {TABLE} VALUES (%s, %s) RETURNING host(inet_server_addr())", (self._run, self._number)
+            )
+            row = await cursor.fetchone()
+            return Reply(answer="yes", detail=row[0] if row else "")
+        except psycopg.Error as error:
+            return self._judged(error)
+        except OSError as error:
+            return Reply(answer="unknown" if self.sent else "no", detail=str(error))
+
+    def _judged(self, error: psycopg.Error) -> Reply:
+        """With an SQLSTATE the server itself said no, except where it ended in the middle (57P01..) or lost its standby."""
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        state = error.sqlstate or ""
+        refused = bool(state) and not state.startswith(("57P", "08", "40003", "58", "XX"))
+        return Reply(answer="no" if refused or not self.sent else "unknown", detail=first_line[:200])
+
+    def cut(self) -> None:
+        self._gone = True
+        if self.connection is None or self.connection.closed:
+            return
+        try:
+            duplicate = socket.socket(fileno=os.dup(self.connection.pgconn.socket))
+        except (OSError, psycopg.Error):
+            return
+        try:
+            duplicate.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        finally:
+            duplicate.close()
+
+
+async def _audit(database: Database, run: str, became: Mapping[int, Answer], primary: str) -> Audit:
+    """Reads every node; a replica gets a little time to catch up."""
+    acknowledged = {number for number, answer in became.items() if answer == "yes"}
+    refused = {number for number, answer in became.items() if answer == "no"}
+    ambiguous = {number for number, answer in became.items() if answer == "unknown"}
+    counts = {"acknowledged": len(acknowledged), "refused": len(refused), "ambiguous": len(ambiguous)}
+    held: dict[str, set[int]] = {}
+    until_s = asyncio.get_running_loop().time() + _AUDIT_LIMIT_S
+    while True:
+        try:
+            for node, address in database.nodes.items():
+                held[node] = await _numbers(database, run, address, became)
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            if asyncio.get_running_loop().time() > until_s:
+                return Audit(**counts, problem=f"{node}: {error}".strip())
+        else:
+            on_primary = next((held[node] for node, address in database.nodes.items() if address == primary), None)
+            if on_primary is None:
+                return Audit(**counts, problem="nobody is the primary")
+            behind = any(on_primary & acknowledged - numbers for numbers in held.values())
+            if not behind or asyncio.get_running_loop().time() > until_s:
+                break
+        await asyncio.sleep(0.2)
+    return Audit(
+        **counts, lost=tuple(sorted(acknowledged - on_primary)), resurrected=tuple(sorted(refused & on_primary)),
+        ambiguous_present=len(ambiguous & on_primary),
+        missing={node: len(acknowledged - numbers) for node, numbers in held.items()},
+    )  # fmt: skip
+
+
+async def _numbers(database: Database, run: str, address: str, became: Mapping[int, Answer]) -> set[int]:
+    if not became:
+        return set()
+    conninfo = database.connection(address, database.node_port, patience_s=2.0)
+    async with asyncio.timeout(5), await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        cursor = await connection.execute(
+            f"SELECT number FROM {TABLE} WHERE run = %s AND number BETWEEN %s AND %s", (run, min(became), max(became))
+        )
+        return {row[0] for row in await cursor.fetchall()}

@@ -1,0 +1,56 @@
+"""What a user may write under `probes:`; the first key says which kind it is.
+
+    pages:  {http: "http://entry/", from: client, every: 50ms}
+    orders: {ledger: db, through: entry, from: client, every: 20ms}
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from holdfast.quantities import Duration
+
+
+def _plain_http(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError(f"{value!r} is not an address that can be asked; write it like http://entry/")
+    try:
+        parts.port  # noqa: B018 - reading it is the check
+    except ValueError:
+        raise ValueError(f"{value!r} has no valid port; write it like http://entry:8080/") from None
+    return value
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    client: str | None = Field(default=None, alias="from")
+    """The host from which it asks; the first client if not given."""
+    patience: Duration = 2.0
+    """How long an answer may take before it counts as unknown."""
+
+
+class Http(_Settings):
+    http: Annotated[str, AfterValidator(_plain_http)]
+    every: Duration = 0.05
+    expect: Annotated[int, Field(ge=100, le=599)] = 200
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        return (urlsplit(self.http).hostname or "",)
+
+
+class Ledger(_Settings):
+    ledger: str
+    through: str | None = None
+    every: Duration = 0.02
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        return (self.ledger, self.through) if self.through else (self.ledger,)
+
+
+PROBES: Mapping[str, type[Any]] = {"http": Http, "ledger": Ledger}
