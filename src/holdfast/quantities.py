@@ -4,10 +4,10 @@ Durations are seconds, shares are between 0 and 1, sizes are bytes.
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 _SECONDS = {"us": "0.000001", "ms": "0.001", "s": "1", "m": "60", "min": "60", "h": "3600", "d": "86400"}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -15,13 +15,10 @@ _WRITTEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
 def _split(text: str, kind: str, example: str) -> tuple[Decimal, str]:
-    found = _WRITTEN.fullmatch(text)
+    found = _WRITTEN.fullmatch(text) if len(text) <= 40 else None
     if not found:
-        raise ValueError(f"{text!r} is not a {kind}; write it like {example}")
-    try:
-        return Decimal(found[1]), found[2]
-    except InvalidOperation:  # pragma: no cover - the pattern admits only numbers
-        raise ValueError(f"{text!r} is not a {kind}; write it like {example}") from None
+        raise ValueError(f"{text[:40]!r} is not a {kind}; write it like {example}")
+    return Decimal(found[1]), found[2]
 
 
 def seconds(value: Any) -> float:
@@ -33,7 +30,7 @@ def seconds(value: Any) -> float:
     number, unit = _split(str(value), "duration", "250ms or 30s")
     if unit not in _SECONDS:
         reason = "has no unit" if not unit else f"has the unknown unit {unit!r}"
-        raise ValueError(f"{value!r} {reason}; write one of {', '.join(_SECONDS)}, as in {number}s")
+        raise ValueError(f"{value!r} {reason}; write it with a unit ({', '.join(_SECONDS)}), as in {number}s")
     return float(number * Decimal(_SECONDS[unit]))
 
 
@@ -46,7 +43,8 @@ def share(value: Any) -> float:
         raise ValueError(f"{value!r} has the unknown unit {unit!r}; write it like 99.95%")
     result = float(number / 100 if unit else number)
     if not 0 <= result <= 1:
-        raise ValueError(f"{value!r} lies outside of 0% to 100%")
+        hint = f"{number}%" if not unit and number <= 100 else "99.95%"
+        raise ValueError(f"{value!r} lies outside of 0% to 100%; write it like {hint}")
     return result
 
 
@@ -56,13 +54,26 @@ def size(value: Any) -> int:
         raise ValueError(f"{value!r} is not a size; write it like 64MiB")
     number, unit = _split(str(value), "size", "64MiB")
     if unit and unit not in _BYTES:
-        raise ValueError(f"{value!r} has the unknown unit {unit!r}; write one of {', '.join(_BYTES)}")
+        raise ValueError(f"{value!r} has the unknown unit {unit!r}; write it with one of these: {', '.join(_BYTES)}")
     return int(number * _BYTES.get(unit, 1))
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-Share = Annotated[float, BeforeValidator(share)]
-Size = Annotated[int, BeforeValidator(size)]
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_DURATION_WRITTEN = {"type": "string", "pattern": rf"^\s*({_NUMBER}\s*({'|'.join(_SECONDS)})|0)\s*$"}
+_SHARE_WRITTEN = {
+    "anyOf": [{"type": "string", "pattern": rf"^\s*{_NUMBER}\s*%?\s*$"}, {"type": "number", "minimum": 0, "maximum": 1}],
+    "examples": ["99.95%"],
+}
+_SIZE_WRITTEN = {
+    "anyOf": [{"type": "string", "pattern": rf"^\s*{_NUMBER}\s*({'|'.join(_BYTES)})?\s*$"}, {"type": "integer", "minimum": 0}],
+    "examples": ["64MiB"],
+}
+
+Duration = Annotated[
+    float, BeforeValidator(seconds), WithJsonSchema({"anyOf": [_DURATION_WRITTEN, {"const": 0}], "examples": ["250ms", "30s"]})
+]
+Share = Annotated[float, BeforeValidator(share), WithJsonSchema(_SHARE_WRITTEN)]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_SIZE_WRITTEN)]
 
 
 def written_seconds(value_s: float) -> str:
@@ -84,4 +95,6 @@ def shown_seconds(value_s: float) -> str:
 
 
 def written_share(value: float) -> str:
-    return f"{Decimal(repr(value)) * 100:.10g}%"
+    """0.9995 is `99.95%`."""
+    text = format(Decimal(repr(value)) * 100, "f")
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"

@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-_RTM_NEWLINK, _RTM_SETLINK, _RTM_NEWADDR, _RTM_GETADDR = 16, 19, 20, 22
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_SETLINK, _RTM_NEWADDR, _RTM_GETADDR = 16, 17, 19, 20, 22
 _REQUEST, _ACK, _EXCL, _CREATE, _DUMP = 0x1, 0x4, 0x200, 0x400, 0x300
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_PID = 1, 3, 10, 18, 19
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
@@ -78,6 +78,11 @@ def attach(name: str, bridge: str | None) -> None:
     """Put an interface on a bridge, or take it off: its own link stays up, packets just end there."""
     master = index_of(bridge) if bridge else 0
     _ask(_RTM_SETLINK, _ACK, _link_header(index_of(name)) + _attribute(_IFLA_MASTER, struct.pack("I", master)))
+
+
+def remove(name: str) -> None:
+    """With an end of a cable goes the other one, wherever it is."""
+    _ask(_RTM_DELLINK, _ACK, _link_header(index_of(name)))
 
 
 def bring_up(name: str) -> None:

@@ -12,7 +12,7 @@
 | drill.mended | target | |
 | noticed | target | when somebody other than the victim reacted (role taken over, taken out of rotation) |
 | redundancy.lost / redundancy.back | service | |
-| role | instance | role |
+| role | instance | role; empty when it no longer answers |
 | service.back | probe | after_s: from the strike; for the progress display, the measuring is done later |
 | audit | probe | acknowledged, refused, ambiguous, lost, resurrected: of this drill's writes alone; per node |
 | drill.ended | drill | outcome: done, void (fault did not strike), unsteady, not_mended, skipped; reason |

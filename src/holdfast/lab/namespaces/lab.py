@@ -156,6 +156,8 @@ class NamespaceLab:
         agent = self._agents.pop(host)
         os.kill(agent.pid, signal.SIGKILL)
         await agent.close()
+        # The dead host's unsent packets keep its network alive for minutes, and with it the cable, unless we take it.
+        netlink.remove(self._cables[host])
 
     async def power_on(self, host: str) -> None:
         if host not in self._agents:

@@ -1,0 +1,31 @@
+# Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test engines bench lint clean
+
+help:  ## what there is
+	@echo "make ..."
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST))
+
+demo:  ## run the example shop, break it five ways, show what its clients saw
+	@tools/venv.sh engines,shop
+	@.venv/bin/holdfast drill examples/shop $(ARGS)
+
+test:  ## all tests; PYTEST_ARGS="-k shop"; HOLDFAST_REQUIRE_ENGINES=1 turns skips for want of a program into failures
+	@tools/venv.sh engines,shop,test
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only
+	@tools/engines.sh $(ARGS)
+
+bench:  ## measure the goals on this machine
+	@tools/venv.sh engines,shop
+	@.venv/bin/python -m tools.bench $(ARGS)
+
+lint:  ## style of Python and shell
+	@tools/venv.sh test
+	@.venv/bin/ruff check src tests tools examples
+	@for script in tools/*.sh .ci/run; do bash -n $$script || exit 1; done
+
+clean:  ## remove what make made; records of runs stay
+	rm -rf .venv build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +

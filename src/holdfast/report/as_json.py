@@ -1,0 +1,92 @@
+"""A report as JSON for other programs.  Names are stable within `holdfast.report/1`; new ones may be added.
+
+Durations are seconds and end in `_s`; null is unknown, except where `unbounded` says that an outage had no end.
+"""
+
+from typing import Any
+
+from holdfast.record.measure import PathMeasure
+from holdfast.report.findings import Finding, Judged, Report
+
+SCHEMA = "holdfast.report/1"
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    run = report.run
+    return {
+        "schema": SCHEMA,
+        "service": report.service,
+        "verdict": report.verdict,
+        "exit_code": report.exit_code,
+        "summary": report.summary,
+        "crashed": report.crashed,
+        "run": {key: run.get(key) for key in
+                ("id", "began_wall", "seed", "lab", "fidelity", "lab_notes", "programs", "holdfast_version", "command")},
+        "objectives": dict(report.objectives),
+        "not_judged": list(report.not_judged),
+        "drills": [_drill(drill) for drill in report.drills],
+        "problems": [{"where": event.subject, **event.detail} for event in report.problems],
+        "record": report.record_path,
+    }
+
+
+def _drill(drill: Judged) -> dict[str, Any]:
+    measured = drill.measure
+    return {
+        "name": measured.name,
+        "fault": measured.fault,
+        "target": measured.target,
+        "struck": measured.struck,
+        "verdict": drill.verdict,
+        "outcome": measured.outcome,
+        "reason": measured.reason,
+        "struck_at_s": measured.struck_at_s,
+        "mended_at_s": measured.mended_at_s,
+        "ended_at_s": measured.ended_at_s,
+        "write_outage_s": _worst(drill, writes=True),
+        "read_outage_s": _worst(drill, writes=False),
+        "unbounded": any(path.outage_total_s is None for path in measured.paths),
+        "errors": measured.errors,
+        "ambiguous": measured.ambiguous,
+        "acknowledged_writes": measured.acknowledged,
+        "lost_writes": measured.lost,
+        "resurrected_writes": measured.resurrected,
+        "noticed_after_s": measured.noticed_after_s,
+        "redundancy": measured.redundancy,
+        "redundancy_back_after_s": measured.redundancy_back_after_s,
+        "objectives": dict(drill.objectives),
+        "findings": [_finding(finding) for finding in drill.findings],
+        "paths": [_path(path, measured.struck_at_s or 0.0) for path in measured.paths],
+        "evidence": dict(measured.evidence),
+    }
+
+
+def _worst(drill: Judged, *, writes: bool) -> float | None:
+    """The longest total over the probes of one kind, 0 without an outage; null without a probe and where one has no end."""
+    totals = [path.outage_total_s for path in drill.measure.paths if path.writes is writes]
+    return None if None in totals else max((total for total in totals if total is not None), default=None)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "objective": finding.objective, "probe": finding.probe, "limit": finding.limit, "measured": finding.measured,
+        "met": finding.met, "sentence": finding.sentence,
+    }
+
+
+def _path(path: PathMeasure, struck_at_s: float) -> dict[str, Any]:
+    return {
+        "probe": path.probe, "kind": path.kind, "writes": path.writes, "every_s": path.every_s, "calm_s": path.calm_s,
+        "asked": path.asked, "yes": path.yes, "no": path.no, "unknown": path.unknown,
+        "outages": [
+            {"began_after_s": outage.began_s - struck_at_s, "length_s": outage.length_s,
+             "ended_after_s": None if outage.ended_s is None else outage.ended_s - struck_at_s}
+            for outage in path.outages
+        ],
+        "outage_total_s": path.outage_total_s,
+        "unbounded": path.outage_total_s is None,
+        "longest_gap_s": path.longest_gap_s,
+        "slowest_s": path.slowest_s,
+        "error_share": path.error_share,
+        "first_bad_after_s": None if path.first_bad_s is None else path.first_bad_s - struck_at_s,
+    }

@@ -1,0 +1,211 @@
+"""Measurements beside objectives, and the verdict: pure functions of a record.
+
+A drill's verdict:
+
+| verdict | when |
+|---|---|
+| not_mended, void, unsteady, skipped | the conductor said so; whatever was measured is shown, and judged only where not mended |
+| inconclusive | the run ended before the drill, or an objective could not be measured |
+| violated | an objective was not kept |
+| met | all were kept |
+
+The run's verdict is the first that applies, since it is the first that a person must act on: not_mended (something may still
+be broken), violated (a fact that no other drill can undo), void, unsteady, inconclusive (also a run without an end, and one
+in which no drill was executed), incomplete (skipped drills), met.  Drills cannot show availability, so it is not judged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from holdfast import errors
+from holdfast.quantities import shown_seconds, written_share
+from holdfast.record.event import Event
+from holdfast.record.measure import DrillMeasure, PathMeasure, measure
+from holdfast.record.store import Record
+from holdfast.report import words
+
+DrillVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "skipped", "inconclusive"]
+RunVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "inconclusive", "incomplete"]
+
+EXIT_CODES: Mapping[str, int] = {
+    "not_mended": errors.NOT_CLEANED,
+    "violated": errors.VIOLATED,
+    "void": errors.NOT_STRUCK,
+    "unsteady": errors.UNSTEADY,
+    "inconclusive": errors.INCONCLUSIVE,
+    "incomplete": errors.MET,
+    "met": errors.MET,
+}
+"""In order of precedence.  `incomplete` is INCONCLUSIVE in a strict run."""
+
+PLANNED = ("switchover",)
+"""Faults that are planned changes: they must lose nothing, whether or not an objective says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One objective beside one measurement.  `met` is None if it could not be measured; a `measured` None has no end."""
+
+    objective: str
+    limit: float
+    measured: float | None
+    met: bool | None
+    sentence: str
+    probe: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One drill with its verdict and the objectives that it was held to."""
+
+    measure: DrillMeasure
+    verdict: DrillVerdict
+    findings: tuple[Finding, ...]
+    objectives: Mapping[str, Any]
+
+    @property
+    def violations(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.met is False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that a person is told of a run.  `run`, `probes` and `hosts` are the record's own."""
+
+    service: str
+    verdict: RunVerdict
+    exit_code: int
+    summary: str
+    drills: tuple[Judged, ...]
+    objectives: Mapping[str, Any]
+    not_judged: tuple[str, ...]
+    """What an objective asks for that drills cannot tell, each as a sentence."""
+    problems: tuple[Event, ...]
+    crashed: bool
+    run: Mapping[str, Any]
+    probes: Mapping[str, Mapping[str, Any]]
+    hosts: tuple[Mapping[str, Any], ...]
+    record_path: str = ""
+
+    @property
+    def skipped(self) -> tuple[Judged, ...]:
+        return tuple(drill for drill in self.drills if drill.verdict == "skipped")
+
+    @property
+    def executed(self) -> tuple[Judged, ...]:
+        """Those that were struck and watched to their end."""
+        return tuple(drill for drill in self.drills if drill.measure.outcome in ("done", "not_mended"))
+
+
+def judge(record: Record, *, strict: bool = False) -> Report:
+    """`strict`: a skipped drill makes the run inconclusive instead of incomplete-and-green."""
+    limits = record.meta.get("objectives") or {}
+    own = {entry["name"]: entry.get("objectives") or {} for entry in record.meta.get("drills") or ()}
+    drills = tuple(
+        _judged(drill, {**limits, **{key: limit for key, limit in own.get(drill.name, {}).items() if limit is not None}})
+        for drill in measure(record)
+    )
+    run = record.meta.get("run") or {}
+    verdict = _verdict(drills, record.ended)
+    exit_code = errors.INCONCLUSIVE if strict and verdict == "incomplete" else EXIT_CODES[verdict]
+    service = str(run.get("service") or next((event.subject for event in record.events if event.kind == "run.began"), "unknown"))
+    return Report(
+        service=service, verdict=verdict, exit_code=exit_code, summary=_summary(verdict, drills, record.ended), drills=drills,
+        objectives=limits, not_judged=_not_judged(limits),
+        problems=tuple(event for event in record.events if event.kind == "problem"), crashed=not record.ended,
+        run=run, probes=record.meta.get("probes") or {}, hosts=tuple(record.meta.get("hosts") or ()), record_path=record.path,
+    )
+
+
+def _judged(drill: DrillMeasure, limits: Mapping[str, Any]) -> Judged:
+    findings = _findings(drill, limits) if drill.outcome in ("done", "not_mended") else ()
+    verdict: DrillVerdict
+    if drill.outcome == "unfinished" or (drill.outcome == "done" and drill.struck_at_s is None):
+        verdict = "inconclusive"
+    elif drill.outcome != "done":
+        verdict = drill.outcome
+    elif any(finding.met is False for finding in findings):
+        verdict = "violated"
+    else:
+        verdict = "inconclusive" if any(finding.met is None for finding in findings) else "met"
+    return Judged(measure=drill, verdict=verdict, findings=findings, objectives=limits)
+
+
+def _findings(drill: DrillMeasure, limits: Mapping[str, Any]) -> tuple[Finding, ...]:
+    findings = []
+    for path in drill.paths:
+        objective = "write_outage_s" if path.writes else "read_outage_s"
+        if limits.get(objective) is not None:
+            findings.append(_outage(path, objective, limits[objective]))
+    lost = 0 if drill.fault in PLANNED and limits.get("lost_writes") is None else limits.get("lost_writes")
+    if lost is not None and any(path.writes for path in drill.paths):
+        findings.append(_lost(drill, lost))
+    if limits.get("errors") is not None and any(not path.writes for path in drill.paths):
+        met = drill.errors <= limits["errors"]
+        sentence = f"{words.plural(drill.errors, 'read')} failed; {limits['errors']} are allowed"
+        findings.append(Finding(objective="errors", limit=limits["errors"], measured=drill.errors, met=met, sentence=sentence))
+    return tuple(findings)
+
+
+def _outage(path: PathMeasure, objective: str, limit: float) -> Finding:
+    kind = "write" if path.writes else "read"
+    allowed = f"{words.limit(objective, limit)} {'is' if limit == 1 else 'are'} allowed"
+    met: bool | None
+    if not path.asked:
+        met, down_s, told = None, None, f"nothing was asked after the strike, so the {kind} outage is unknown"
+    elif path.down_s is None:
+        met, down_s, told = False, None, f"{kind}s did not come back while they were watched; {allowed}"
+    else:
+        down_s = path.down_s
+        met = down_s <= limit
+        if not path.outages:
+            told = f"no {kind} outage, the longest gap between good answers was {shown_seconds(down_s)}; {allowed}"
+        elif path.outage_total_s == down_s:
+            times = f" in {len(path.outages)} outages" if len(path.outages) > 1 else ""
+            told = f"{kind} outage of {shown_seconds(down_s)}{times}; {allowed}"
+        else:
+            told = f"no good answer to a {kind} for {shown_seconds(down_s)}; {allowed}"
+    sentence = f"{path.probe}: {told}"
+    return Finding(objective=objective, limit=limit, measured=down_s, met=met, sentence=sentence, probe=path.probe)
+
+
+def _lost(drill: DrillMeasure, limit: int) -> Finding:
+    if drill.lost is None:
+        sentence = "the writes were not audited, so nobody knows whether any was lost"
+        return Finding(objective="lost_writes", limit=limit, measured=None, met=None, sentence=sentence)
+    of = "" if drill.acknowledged is None else f" of {drill.acknowledged}"
+    sentence = f"{drill.lost}{of} acknowledged writes were lost; {limit} are allowed"
+    return Finding(objective="lost_writes", limit=limit, measured=drill.lost, met=drill.lost <= limit, sentence=sentence)
+
+
+def _verdict(drills: tuple[Judged, ...], ended: bool) -> RunVerdict:
+    seen = {drill.verdict for drill in drills}
+    if not ended or seen <= {"skipped"}:
+        seen.add("inconclusive")
+    if any(finding.met is False for drill in drills for finding in drill.findings):
+        seen.add("violated")
+    for verdict in EXIT_CODES:
+        if verdict in seen or (verdict == "incomplete" and "skipped" in seen):
+            return verdict  # type: ignore[return-value]
+    return "met"
+
+
+def _summary(verdict: RunVerdict, drills: tuple[Judged, ...], ended: bool) -> str:
+    """One line: how many drills stand how, and what the verdict means."""
+    if not drills:
+        return "No drill was executed."
+    counts = {name: sum(drill.verdict == name for drill in drills) for name in words.MEANINGS}
+    done = sum(number for name, number in counts.items() if name not in ("skipped", "inconclusive"))
+    parts = [f"{number} {words.VERDICTS[name].lower()}" for name, number in counts.items() if number]
+    end = "" if ended else " The run ended before it was complete."
+    if not done and verdict == "inconclusive":
+        return f"No drill was executed to its end: {', '.join(parts)}.{end}"
+    return f"{words.plural(len(drills), 'drill')}: {', '.join(parts)}; {words.MEANINGS[verdict]}.{end}"
+
+
+def _not_judged(limits: Mapping[str, Any]) -> tuple[str, ...]:
+    availability = limits.get("availability")
+    if availability is None:
+        return ()
+    return (f"availability {written_share(availability)}: not judged by drills, which do not show how often faults happen",)

@@ -1,0 +1,166 @@
+"""The report of a run as one HTML page that needs nothing else: no script, no font, no image from elsewhere.
+
+Everything that came from outside goes through `escape`.  The style sheet is `page.css` beside this file.
+"""
+
+from html import escape
+from importlib import resources
+from typing import Any
+
+from holdfast.record.store import Record
+from holdfast.report import words
+from holdfast.report.card import card, pill
+from holdfast.report.findings import Judged, Report
+from holdfast.report.overview import overview
+from holdfast.report.terminal import violated
+
+PATTERNS = (
+    '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>'
+    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<rect class="hatch-bed" width="6" height="6"/><rect class="hatch-line" width="2.4" height="6"/></pattern></defs></svg>'
+)
+
+
+def page(record: Record, report: Report) -> str:
+    """`report` must be the judgement of `record`."""
+    style = resources.files("holdfast.report").joinpath("page.css").read_text("utf-8")
+    verdict = words.VERDICTS[report.verdict].lower()
+    body = "".join([
+        _head(report, verdict), _at_a_glance(report), _table(report),
+        *(card(record, drill, number) for number, drill in enumerate(report.drills, 1) if drill.verdict != "skipped"),
+        _skipped(report), _problems(report), _method(report), _limits(report), _programs(report),
+        f"<footer>holdfast {escape(str(report.run.get('holdfast_version', '')))} · record "
+        f"<code>{escape(report.record_path or 'not stored')}</code></footer>",
+    ])
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(report.service)}: {escape(verdict)} – holdfast</title><style>{style}</style></head>"
+        f"<body>{PATTERNS}<main>{body}</main></body></html>\n"
+    )
+
+
+def _head(report: Report, verdict: str) -> str:
+    run = report.run
+    facts = [
+        str(run.get("began_wall", "")).replace("T", " ").replace("Z", " UTC"),
+        f"lab {run['lab']}" if run.get("lab") else "",
+        "lower fidelity" if run.get("fidelity", "namespaces") != "namespaces" else "",
+        f"seed {run['seed']}" if run.get("seed") is not None else "",
+    ]
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in violated(report))
+    return (
+        f'<header class="top {escape(report.verdict)}"><p class="brand">holdfast <span>failover report</span></p>'
+        f'<div class="title"><h1>{escape(report.service)}</h1>{pill(report.verdict)}</div>'
+        f'<p class="summary">{escape(report.summary)}</p>{f"<ul class=violations>{sentences}</ul>" if sentences else ""}'
+        f'<p class="facts">{" · ".join(escape(fact) for fact in facts if fact)}</p></header>'
+    )
+
+
+def _at_a_glance(report: Report) -> str:
+    drawing = overview(report)
+    return f'<section class="panel"><h2>At a glance</h2><div class="wide">{drawing}</div></section>' if drawing else ""
+
+
+def _table(report: Report) -> str:
+    if not report.drills:
+        return ""
+    heads = ("fault", "target", "write outage", "read outage", "errors", "ambiguous", "lost writes", "redundancy back after",
+             "objective", "verdict")
+    rows = "".join(_row(drill, number) for number, drill in enumerate(report.drills, 1))
+    return (
+        '<section class="panel"><h2>Drills</h2><div class="wide"><table class="drills"><thead><tr>'
+        + "".join(f"<th scope=col>{head}</th>" for head in heads) + f"</tr></thead><tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _row(drill: Judged, number: int) -> str:
+    measured = drill.measure
+    bad = {finding.objective for finding in drill.violations}
+    cells: tuple[tuple[str, str], ...] = (("", "–"),) * 6
+    if measured.paths:
+        cells = (
+            ("write_outage_s", words.worst_outage(measured, writes=True)),
+            ("read_outage_s", words.worst_outage(measured, writes=False)),
+            ("errors", str(measured.errors)), ("", str(measured.ambiguous)),
+            ("lost_writes", words.count(measured.lost)), ("", words.redundancy(measured)),
+        )
+    name = escape(measured.fault or measured.name)
+    first = f'<a href="#drill{number}">{name}</a>' if drill.verdict != "skipped" else name
+    numbers = "".join(f'<td class="number{" bad" if key in bad else ""}">{escape(value)}</td>' for key, value in cells)
+    objectives = words.objectives(drill.objectives, short=True).replace(" ", "\u00a0").replace(",\u00a0", ", ")
+    return (f"<tr><th scope=row>{first}</th><td>{escape(words.target(measured))}</td>{numbers}"
+            f'<td class="quiet">{escape(objectives)}</td><td>{pill(drill.verdict)}</td></tr>')
+
+
+def _skipped(report: Report) -> str:
+    rows = [(drill.measure.name, drill.measure.reason or words.MEANINGS["skipped"]) for drill in report.skipped]
+    return _list("Skipped", rows)
+
+
+def _problems(report: Report) -> str:
+    return _list("Problems", [
+        (event.subject, " – ".join(str(event.detail[key]) for key in ("what", "remedy") if event.detail.get(key)))
+        for event in report.problems
+    ])
+
+
+def _list(heading: str, rows: list[tuple[str, str]]) -> str:
+    if not rows:
+        return ""
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
+    return f'<section class="panel"><h2>{heading}</h2><dl>{items}</dl></section>'
+
+
+def _method(report: Report) -> str:
+    run = report.run
+    probes = "".join(_probe(name, settings, report) for name, settings in report.probes.items())
+    not_judged = "".join(f"<li>{escape(sentence)}</li>" for sentence in report.not_judged)
+    drawn = f"<li>The moments of the strikes were drawn from seed {escape(str(run.get('seed')))}.</li>"
+    seed = drawn if run.get("seed") is not None else ""
+    command = f"<li>Run with <code>{escape(str(run['command']))}</code>.</li>" if run.get("command") else ""
+    return (
+        '<section class="panel"><h2>How it was measured</h2><ul class="prose">'
+        "<li>Questions are asked on a fixed beat, whether or not earlier ones were answered.</li>"
+        "<li>An outage runs from the last good answer before the trouble to the first good answer that is followed by calm; "
+        "good and bad answers in turn are one outage. An outage that was not seen to end has no end.</li>"
+        "<li>No answer within the patience is unknown. An unknown write is ambiguous: neither lost nor safe. "
+        "A lost write was acknowledged and is absent from the audit after mending.</li>"
+        f"<li>In the timelines good answers stand where they arrived, bad ones where they were asked.</li>"
+        f"{seed}{not_judged}{command}</ul>{_plain_table(('probe', 'asks', 'from', 'beat', 'patience', 'calm'), probes)}</section>"
+    )
+
+
+def _probe(name: str, settings: Any, report: Report) -> str:
+    calm = next((path.calm_s for drill in report.drills for path in drill.measure.paths if path.probe == name), None)
+    shown = [words.limit("_s", float(settings[key])) if key in settings else "–" for key in ("every_s", "patience_s")]
+    shown.append("–" if calm is None else words.limit("_s", calm))
+    cells = [str(settings.get("what", "")), str(settings.get("client", "")), *shown]
+    return f"<tr><th scope=row>{escape(name)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _limits(report: Report) -> str:
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in report.run.get("lab_notes") or ())
+    return f'<section class="panel"><h2>What this lab cannot show</h2><ul class="prose">{notes}</ul></section>' if notes else ""
+
+
+def _programs(report: Report) -> str:
+    keys = ("name", "version", "source", "path")
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(program.get(key, '')))}</td>" for key in keys) + "</tr>"
+        for program in report.run.get("programs") or ()
+    )
+    hosts = "".join(
+        f"<tr><td>{escape(str(host.get('name', '')))}</td><td>{escape(str(host.get('address', '')))}</td>"
+        f"<td>{escape(str(host.get('zone', '')))}</td><td>{escape(', '.join(map(str, host.get('tiers') or ())))}</td></tr>"
+        for host in report.hosts
+    )
+    tables = [("Programs", keys, rows), ("Hosts", ("host", "address", "zone", "tiers"), hosts)]
+    parts = [f"<div><h2>{heading}</h2>{_plain_table(heads, rows)}</div>" for heading, heads, rows in tables if rows]
+    return f'<section class="panel columns">{"".join(parts)}</section>' if parts else ""
+
+
+def _plain_table(heads: tuple[str, ...], rows: str) -> str:
+    """`rows` are HTML already."""
+    head = "".join(f"<th scope=col>{head}</th>" for head in heads)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'

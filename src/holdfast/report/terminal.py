@@ -1,0 +1,165 @@
+"""The result of a run as a table for a terminal, with what the table cannot say beneath it.
+
+Text that came from outside (names, reasons) is never taken for markup.  `rich` is imported only when a table is made.
+"""
+
+import io
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from holdfast.report import words
+from holdfast.report.findings import Judged, Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDE = 118
+"""Columns from which every column of the table fits on one line."""
+
+COLOURS = {"met": "green", "violated": "bold red", "incomplete": "yellow", "skipped": "yellow"}
+OTHERWISE = "magenta"
+
+
+def wants_colour(stream: object) -> bool:
+    """A terminal, and no NO_COLOR (https://no-color.org) in the environment."""
+    return bool(getattr(stream, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
+
+
+def table(report: Report, *, width: int | None = None, colour: bool | None = None, page_path: str = "") -> str:
+    """The whole result as text.  `width` in columns, by default the terminal's; `colour` by default as standard output wants."""
+    from rich.console import Console
+    from rich.text import Text
+
+    width = width or shutil.get_terminal_size((100, 24)).columns
+    colour = wants_colour(sys.stdout) if colour is None else colour
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False,
+        color_system="standard" if colour else None,
+    )
+    style = COLOURS.get(report.verdict, OTHERWISE)
+    console.print(Text.assemble((report.service, "bold"), "  ", (words.VERDICTS[report.verdict], style)))
+    console.print(Text(report.summary))
+    if report.drills:
+        console.print(_table(report, width >= WIDE))
+    if width < WIDE and words.objectives(report.objectives):
+        console.print(Text(f"objective: {words.objectives(report.objectives)}", "dim"))
+    for sentence in violated(report):
+        console.print(Text(sentence, "red"))
+    for sentence in _unmeasured(report):
+        console.print(Text(sentence, OTHERWISE))
+    for heading, lines in _below(report, page_path):
+        console.print(Text(f"\n{heading}", "bold"))
+        for line in lines:
+            _item(console, line)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def violated(report: Report) -> tuple[str, ...]:
+    """One sentence for each objective that was not kept."""
+    return tuple(
+        f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in drill.violations
+    )
+
+
+def _unmeasured(report: Report) -> tuple[str, ...]:
+    """Why drills have no judgement, and what could not be measured."""
+    unjudged = tuple(
+        f"{drill.measure.name}: {drill.measure.reason or words.MEANINGS[drill.verdict]}"
+        for drill in report.drills if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive") and not _open(drill)
+    )
+    return unjudged + tuple(
+        f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in _open(drill)
+    )
+
+
+def _open(drill: Judged) -> tuple[object, ...]:
+    return tuple(finding for finding in drill.findings if finding.met is None)
+
+
+def _table(report: Report, wide: bool) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1 if wide else 0, 0, 1), header_style="bold")
+    if wide:
+        made.add_column("fault", no_wrap=True)
+        made.add_column("target", overflow="fold")
+    else:
+        made.add_column("fault, target", overflow="fold", ratio=1)
+    for heading in ("write\noutage", "read\noutage", "errors", "ambi-\nguous", "lost\nwrites", "redundancy\nback after"):
+        made.add_column(heading, justify="right", overflow="fold")
+    if wide:
+        made.add_column("objective", overflow="fold")
+    made.add_column("verdict", overflow="fold")
+    for drill in report.drills:
+        measured = drill.measure
+        names = (measured.fault, words.target(measured))
+        verdict = Text(words.VERDICTS[drill.verdict], COLOURS.get(drill.verdict, OTHERWISE))
+        made.add_row(
+            *(map(Text, names) if wide else (Text.assemble(names[0], ("\n" + names[1].replace(":", ": "), "dim")),)),
+            *_cells(drill),
+            *((Text(words.objectives(drill.objectives, short=True), "dim"),) if wide else ()),
+            verdict,
+        )
+    return made
+
+
+def _cells(drill: Judged) -> tuple["str | object", ...]:
+    """The numbers of a drill, red where they violate an objective."""
+    from rich.text import Text
+
+    bad = {finding.objective for finding in drill.violations}
+    measured = drill.measure
+    if not measured.paths:
+        return ("–",) * 6
+    reads = any(not path.writes for path in measured.paths)
+    shown = (
+        ("write_outage_s", words.worst_outage(measured, writes=True)),
+        ("read_outage_s", words.worst_outage(measured, writes=False)),
+        ("errors", str(measured.errors) if reads else "–"),
+        ("", str(measured.ambiguous) if len(measured.paths) > reads else "–"),
+        ("lost_writes", words.count(measured.lost)),
+        ("", words.redundancy(measured)),
+    )
+    return tuple(Text(value, "red" if objective in bad else "") for objective, value in shown)
+
+
+def _below(report: Report, page_path: str) -> list[tuple[str, list[str]]]:
+    """What stands beneath the table: headings with their lines."""
+    run = report.run
+    parts: list[tuple[str, list[str]]] = []
+    if report.skipped:
+        parts.append(("Skipped", [
+            f"{drill.measure.name}: {drill.measure.reason or words.MEANINGS['skipped']}" for drill in report.skipped
+        ]))
+    if report.problems:
+        parts.append(("Problems", [
+            ": ".join(filter(None, (event.subject, str(event.detail.get("what", ""))))) for event in report.problems
+        ]))
+    if run.get("lab_notes"):
+        parts.append(("What this lab cannot show", [str(note) for note in run["lab_notes"]]))
+    if report.not_judged:
+        parts.append(("Not judged", list(report.not_judged)))
+    told = []
+    if run.get("lab"):
+        fidelity = run.get("fidelity", run["lab"])
+        told.append(f"lab {run['lab']}" + ("" if fidelity == "namespaces" else f", lower fidelity ({fidelity})"))
+    if run.get("seed") is not None:
+        told.append(f"seed {run['seed']} (give it to --seed to strike at the same moments)")
+    told += [f"{name} {path}" for name, path in (("record", report.record_path), ("page", page_path)) if path]
+    if told:
+        parts.append(("This run", told))
+    return parts
+
+
+def _item(console: object, line: str) -> None:
+    """A line with a hanging indent."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text(line), (0, 0, 0, 2)))  # type: ignore[attr-defined]

@@ -1,0 +1,77 @@
+"""What a person reads in a terminal, during the run and after it."""
+
+import io
+
+import pytest
+from builder import realistic
+
+from holdfast.record.event import Event
+from holdfast.record.store import Record
+from holdfast.report.findings import judge
+from holdfast.report.progress import progress
+from holdfast.report.terminal import table
+
+SKIP = {"name": "lb", "fault": "power_cut", "target": "active", "reason": "this lab has no virtual addresses"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160, 240])
+def test_the_table_never_overflows_the_terminal(width):
+    shown = table(judge(realistic(lost=3, skipped=[SKIP])), width=width, colour=False)
+    assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_table_says_all_that_a_person_decides_on(width):
+    shown = table(judge(realistic(lost=3, skipped=[SKIP])), width=width, colour=False, page_path="runs/shop.html")
+    for text in ("VIOLATED", "21.9 s", "39.2 s", "not lost", "3 of 1890 acknowledged writes were lost", "seed 4711",
+                 "skipped", "this lab has no virtual addresses", "page cache", "runs/shop.html", "runs/shop.holdfast",
+                 "not judged by drills",
+                 "write ≤ 30 s" if width == 160 else "write outage ≤ 30 s"):
+        assert text in shown, text
+
+
+def test_colour_can_be_turned_off(monkeypatch):
+    report = judge(realistic())
+    assert "\x1b[" not in table(report, width=80, colour=False)
+    assert "\x1b[32m" in table(report, width=80, colour=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in table(report, width=80)
+
+
+def test_names_are_never_taken_for_markup():
+    record = realistic()
+    run = {**record.meta["run"], "service": "[red]shop[/red]", "lab_notes": ["[bold]one[/bold] kernel"]}
+    named = Record(meta={**record.meta, "run": run}, events=record.events, asked=record.asked)
+    shown = table(judge(named), width=120, colour=False)
+    assert "[red]shop[/red]" in shown
+    assert "[bold]one[/bold] kernel" in shown
+
+
+def test_a_run_without_drills_still_has_a_result():
+    assert "No drill was executed" in table(judge(Record(meta={}, events=(), asked=())), width=80, colour=False)
+
+
+def test_progress_without_a_terminal_is_plain_lines_in_order():
+    stream = io.StringIO()
+    with progress(stream) as shown:
+        for event in realistic().events:
+            shown.saw(event)
+    lines = stream.getvalue()
+    assert "\x1b" not in lines
+    told = ["shop, seed 4711", "starting hosts", "drill 1 of 5: kill web", "drill 4 of 5: power cut primary", "struck db1\n",
+            "noticed after 21.3 s: db2 took over", "mended after 30.0 s", "redundancy back after 39.2 s",
+            "audit of orders: 0 of 1890 acknowledged writes lost", "drill 5 of 5: switchover"]
+    places = [lines.index(text) for text in told]
+    assert places == sorted(places)
+
+
+def test_progress_says_what_the_steady_state_is_missing_and_when_service_is_back():
+    stream = io.StringIO()
+    with progress(stream) as shown:
+        missing = {"missing": ["db2/patroni", "orders"]}
+        shown.saw(Event(at_s=1.0, kind="waiting", subject="steady state", drill="kill", detail=missing))
+        shown.saw(Event(at_s=2.0, kind="drill.struck", subject="db1", drill="kill"))
+        shown.saw(Event(at_s=2.9, kind="service.back", subject="orders", drill="kill"))
+        shown.saw(Event(at_s=3.0, kind="something new"))
+    assert "waiting for steady state: db2/patroni, orders" in stream.getvalue()
+    assert "orders back after 900 ms" in stream.getvalue()
