@@ -14,10 +14,10 @@ from holdfast.drills.beat import beat
 from holdfast.drills.drill import Drill
 from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
+from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.targets import NoTarget, resolve
 from holdfast.drills.verify import Strike, verified
 from holdfast.engines.catalogue import ENGINES
-from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
 from holdfast.faults.fault import Struck, Target
 from holdfast.lab.verbs import Lab
@@ -29,7 +29,6 @@ from holdfast.topology.model import Instance, Topology
 STEADY_LIMIT_S = 60.0
 REDUNDANCY_LIMIT_S = 90.0
 MEND_LIMIT_S = 30.0
-LOOK_S = 0.05
 
 
 class Conductor:
@@ -60,7 +59,7 @@ class Conductor:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._listen()), tasks.create_task(self._observer.watch())]
             try:
-                await self._redundant(STEADY_LIMIT_S)
+                await first_redundancy(self._lab, self._observer, self._topology.service, STEADY_LIMIT_S, lambda: self._gave_up)
                 for probe in self._probes:
                     background.append(tasks.create_task(self._probe(probe)))
                 for index, drill in enumerate(drills):
@@ -102,7 +101,7 @@ class Conductor:
     def _notice(self, by: str, at_s: float) -> None:
         if self._victim and not self._noticed:
             self._noticed = True
-            self._event("noticed", str(self._victim), at_s=at_s, by=by)
+            self._event("noticed", str(self._victim), at_s=at_s, what=by)
 
     def _event(self, kind: str, subject: str = "", *, at_s: float | None = None, drill: str | None = None, **detail: object) -> None:
         moment_s = self._lab.now_s() if at_s is None else at_s
@@ -148,11 +147,11 @@ class Conductor:
         self._ended.clear()
         struck_s = self._struck_s = self._lab.now_s()
         striking = fault.strike(self._lab, target)
+        self._event("drill.struck", str(target), at_s=struck_s)
         try:
             evidence = await striking.__aenter__()
         except (OSError, Unanswered, TimeoutError) as error:
             return "void", f"{drill.fault} of {target} failed: {error}"
-        self._event("drill.struck", str(target), at_s=struck_s, **evidence.as_detail())
         try:
             outcome = await self._prove_and_hold(drill, instance, target, evidence, struck_s, questions)
         finally:
@@ -169,7 +168,7 @@ class Conductor:
         proof = await verified(look)
         if not proof:
             return "void", f"no proof that {drill.fault} struck {target}"
-        self._event("drill.verified", str(target), proof=proof)
+        self._event("drill.verified", str(target), proof=proof, **evidence.as_detail())
         least_s, most_s = struck_s + drill.hold_s, struck_s + max(drill.hold_s, drill.longest_s)
         while (now_s := self._lab.now_s()) < most_s:
             if now_s >= least_s and not self._hearing.uneasy(now_s):
@@ -246,31 +245,6 @@ class Conductor:
         uneasy = self._hearing.uneasy(self._lab.now_s())
         return (*self._observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
 
-    async def _redundant(self, limit_s: float) -> None:
-        """The first time: before any probe asks.  Raises Refused with what is missing and what it printed last."""
-        until_s = self._lab.now_s() + limit_s
-        while not self._observer.redundant:
-            if self._gave_up or self._lab.now_s() > until_s:
-                raise Refused(await self._what_is_missing(), exit_code=3)
-            await asyncio.sleep(LOOK_S)
-
-    async def _what_is_missing(self) -> list[Problem]:
-        found = []
-        for instance in self._observer.instances:
-            if self._observer.standing.service[instance.name] != "yes":
-                tail = await self._lab.tail(instance.name, 8)
-                found.append(
-                    Problem(
-                        "never came into service" + (f"; it printed last:\n{_indented(tail)}" if tail else ""),
-                        where=instance.name, remedy="look into its log in the run's folder",
-                    )
-                )  # fmt: skip
-        if not found:
-            missing = "; ".join(self._observer.standing.missing())
-            found.append(Problem(f"never became redundant: {missing}", where=self._topology.service,
-                                 remedy="look into the logs in the run's folder"))
-        return found
-
     def _slowest_timer_s(self) -> float:
         """The period over which the strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""
         widths = [
@@ -280,9 +254,3 @@ class Conductor:
             if delay.kind == "timer"
         ]
         return min(10.0, max(widths, default=1.0))
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-

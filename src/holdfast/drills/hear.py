@@ -21,7 +21,8 @@ class Path:
 
     probe: Probe
     last_good_s: float = float("-inf")
-    last_bad_s: float = float("-inf")
+    last_bad_s: float = float("inf")
+    """Before the first answer nothing is known to be good: calm is counted from there."""
     unsettled: dict[int, Answer] = field(default_factory=dict)
     """What became of each question since the last audit."""
 
@@ -45,6 +46,8 @@ class Hearing:
 
     def heard(self, probe: str, number: int, due_s: float, asked_s: float, answered_s: float, reply: Reply) -> None:
         path = self.paths[probe]
+        if path.last_bad_s == float("inf"):
+            path.last_bad_s = asked_s
         if reply.answer == "yes":
             path.last_good_s = max(path.last_good_s, answered_s)
         else:

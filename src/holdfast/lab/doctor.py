@@ -99,7 +99,8 @@ def _version(path: str, argument: Sequence[str]) -> str | None:
         said = subprocess.run([path, *argument], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"\d+\.\d+(?:\.\d+)?", said.stdout + said.stderr)
+    # Some print their own path first, and a path may hold a version of something else.
+    found = re.search(r"\d+\.\d+(?:\.\d+)?", (said.stdout + said.stderr).replace(path, ""))
     return found[0] if found else None
 
 

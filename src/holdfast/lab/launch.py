@@ -14,7 +14,7 @@ from typing import Any, Literal
 from holdfast.lab import linux
 
 UNPRIVILEGED = 5432
-"""The number that an unprivileged user has inside a host."""
+"""The number that an unprivileged user has inside a host with an /etc of its own."""
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -24,11 +24,14 @@ class Place:
     """What the place decides about launching.
 
     users: how to become an unprivileged user.  `nested`: a user namespace of its own; `setuid`: a real one (only as root);
-    `same`: we are an ordinary user already.
+    `same`: we are an ordinary user already.  See `linux.become` and `linux.set_user`.
     """
 
     prefix: str = ""
     users: Literal["nested", "setuid", "same"] = "nested"
+    uid: int = UNPRIVILEGED
+    gid: int = UNPRIVILEGED
+    """Numbers of that user; they must be in the passwd file that the host sees, because initdb looks there."""
     confined: bool = True
     """Drop capabilities: only where hosts are namespaces."""
     logs: dict[str, int] = field(default_factory=dict)
@@ -37,12 +40,13 @@ class Place:
     """Directory of the interpreter that runs holdfast: `python3` in a user's command means this one."""
 
     def path(self, path: str) -> str:
-        """Where a production path is."""
-        return self.prefix + path if self.prefix and not path.startswith(self.prefix) else path
+        """Where a production path is.  One that already is beneath the prefix stays."""
+        inside = not self.prefix or path == self.prefix or path.startswith(self.prefix + "/")
+        return path if inside else self.prefix + path
 
     def give(self, path: str, user: str) -> None:
         if user != "root" and self.users == "setuid":
-            os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+            os.chown(path, self.uid, self.gid)
 
 
 def launch(spec: dict[str, Any], place: Place) -> int:
@@ -73,8 +77,8 @@ def _child(spec: dict[str, Any], place: Place) -> None:
     environment = _environment(spec, place)
     for need in spec["needs"]:
         await_need(need["address"], need["port"], need["path"], need["patience_s"])
-    cwd = spec["cwd"]
-    os.chdir(cwd if os.path.isdir(cwd) else place.path(cwd))
+    here = place.path(spec["cwd"])
+    os.chdir(here if os.path.isdir(here) else spec["cwd"])
     if spec["user"] != "root":
         _become_unprivileged(place)
     if place.confined:
@@ -85,11 +89,9 @@ def _child(spec: dict[str, Any], place: Place) -> None:
 
 def _become_unprivileged(place: Place) -> None:
     if place.users == "nested":
-        linux.become(UNPRIVILEGED, UNPRIVILEGED)
+        linux.become(place.uid, place.gid)
     elif place.users == "setuid":
-        os.setgroups([])
-        os.setresgid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED)
-        os.setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED)
+        linux.set_user(place.uid, place.gid)
 
 
 def _environment(spec: dict[str, Any], place: Place) -> dict[str, str]:
@@ -97,6 +99,8 @@ def _environment(spec: dict[str, Any], place: Place) -> dict[str, str]:
     path = f"{place.python}:{_SYSTEM_PATH}" if place.python else _SYSTEM_PATH
     environment = {"PATH": path, "HOME": place.path("/tmp"), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "USER": spec["user"]}
     environment |= {"LOGNAME": spec["user"], "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if place.prefix:
+        environment["TMPDIR"] = place.path("/tmp")
     environment |= spec["env"]
     if spec["environment_file"]:
         with open(place.path(spec["environment_file"])) as lines:

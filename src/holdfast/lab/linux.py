@@ -19,11 +19,15 @@ MS_REMOUNT, MS_NOATIME, MS_NODIRATIME, MS_BIND = 0x20, 0x400, 0x800, 0x1000
 MS_REC, MS_PRIVATE, MS_RELATIME = 0x4000, 0x40000, 0x200000
 
 PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAP_SETFCAP = 31
+_CAPABILITY_VERSION_3 = 0x20080522
 KEPT_CAPABILITIES = frozenset({
     0,   # CHOWN
     1,   # DAC_OVERRIDE
@@ -154,15 +158,47 @@ def set_hostname(name: str) -> None:
     _call("sethostname", name.encode(), ctypes.c_size_t(len(name)))
 
 
-def shared_memory_of(creators: frozenset[int]) -> tuple[int, ...]:
-    """System V segments that these processes created."""
+def shared_memory() -> dict[int, int]:
+    """Every System V segment of this IPC namespace: identifier to the process that created it."""
     try:
         with open("/proc/sysvipc/shm") as lines:
             rows = [line.split() for line in lines][1:]
     except OSError:
-        return ()
-    return tuple(int(row[1]) for row in rows if int(row[4]) in creators)
+        return {}
+    return {int(row[1]): int(row[4]) for row in rows}
 
 
 def remove_shared_memory(identifier: int) -> None:
     _call("shmctl", ctypes.c_int(identifier), ctypes.c_int(0), None)
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _CapabilityWord(ctypes.Structure):
+    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+
+
+def set_user(uid: int, gid: int) -> None:
+    """Only as root: another user, who may still look where only root may.
+
+    The programs often lie beneath a home of mode 0700, which nobody else may traverse.  So of root's capabilities one that
+    reads and traverses is kept, and as an ambient one it survives the exec (capabilities(7)).  Without any of them to keep
+    the user is just another one.
+    """
+    with open("/proc/self/status") as lines:
+        permitted = next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm"))
+    sight = next((each for each in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if permitted & 1 << each), None)
+    prctl(PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    bits = 0 if sight is None else 1 << sight
+    words = (_CapabilityWord * 2)(_CapabilityWord(bits, bits, bits))
+    _call("capset", ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION_3, 0)), words)
+    if sight is not None:
+        _call(
+            "prctl", ctypes.c_int(PR_CAP_AMBIENT), ctypes.c_ulong(PR_CAP_AMBIENT_RAISE), ctypes.c_ulong(sight),
+            ctypes.c_ulong(0), ctypes.c_ulong(0),
+        )  # fmt: skip

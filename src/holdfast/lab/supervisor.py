@@ -21,6 +21,7 @@ from typing import Any
 
 from holdfast.lab import linux
 from holdfast.lab.launch import Place, launch
+from holdfast.lab.segments import Segments
 
 _LONGEST_WAIT_S = 0.5
 _GRACE_S = 10.0
@@ -88,7 +89,8 @@ class Supervisor:
         self.kept: dict[str, Kept] = {}
         self.running: dict[int, Running] = {}
         self.paused = False
-        self.creators: set[int] = set()
+        self.segments = None if os.getpid() == 1 else Segments(self.everyone, (place.uid, place.gid))
+        """As process 1 there is nothing to do: a namespace takes its segments with it."""
         self.unread = b""
         self.selector = selectors.DefaultSelector()
         self.verbs: dict[str, Callable[..., Any]] = {
@@ -162,6 +164,8 @@ class Supervisor:
                 return
             if pid == 0:
                 return
+            if self.segments:
+                self.segments.look(pid)
             code = os.waitstatus_to_exitcode(status)
             for name, kept in self.kept.items():
                 if kept.pid == pid:
@@ -188,8 +192,8 @@ class Supervisor:
 
     def _due(self) -> None:
         now_s = time.monotonic()
-        if os.getpid() != 1:
-            self.creators.update(self.everyone())
+        if self.segments:
+            self.segments.look()
         for name, kept in self.kept.items():
             if kept.due_s is not None and kept.due_s <= now_s and not self.paused:
                 self.start(name)
@@ -353,11 +357,11 @@ class Supervisor:
         until_s = time.monotonic() + _GRACE_S
         while time.monotonic() < until_s:
             below = [pid for pid in self.everyone() if (stat := stat_of(pid)) and stat[0] not in "ZX"]
-            self.creators.update(below)
+            if self.segments:
+                self.segments.look()
             if not below:
                 break
             self._signal_all(below, signal.SIGKILL)
             time.sleep(0.005)
-        if os.getpid() != 1:  # a namespace takes its segments with it
-            for identifier in linux.shared_memory_of(frozenset(self.creators)):
-                linux.remove_shared_memory(identifier)
+        if self.segments:
+            self.segments.remove()

@@ -200,6 +200,8 @@ class NamespaceLab:
 
     def namespaces_of(self, host: str) -> dict[str, int]:
         """Open files of the host's namespaces, for a shell from another terminal; whoever gets them closes them."""
+        if host not in self._cables:
+            raise LookupError(f"there is no host {host}")
         pid = self._agent(host).pid
         return {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("user", "mnt", "net", "ipc", "uts", "pid")}
 

@@ -1,0 +1,193 @@
+"""keepalived: holds a virtual IP on one of a tier's hosts, and moves it when the host or its balancer is gone.
+
+Nobody writes this tier: `vip: 10.0.1.100` on a tier adds it, on the same hosts, named after the tier with `-vip`.
+"""
+
+import shlex
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from holdfast.blueprint import File, Process, Restart, Site
+from holdfast.documents import braces
+from holdfast.documents.line import line
+from holdfast.engines import envoy, haproxy
+from holdfast.engines.engine import Actions, Delay, Questions
+from holdfast.engines.shared import notice, objection, own_config_refused
+from holdfast.errors import Problem
+from holdfast.quantities import Duration
+from holdfast.topology.model import Declared, Instance, Topology
+
+PROGRAMS = ("keepalived",)
+SERVES: tuple[str, ...] = ()
+ROUTES: tuple[str, ...] = ()
+
+FILE = "/etc/keepalived/keepalived.conf"
+CHECK = "/etc/keepalived/check.sh"
+SUFFIX = "-vip"
+FIRST_PRIORITY = 150
+FIRST_ROUTER = 51
+CHECK_INTERVAL_S = 1
+CHECK_FALL = 2
+CHECK_TIMEOUT_S = 1
+
+# Where each balancer says on its own host that it lives.
+_HEALTH: Mapping[str, tuple[int, str]] = {
+    "haproxy": (haproxy.HEALTH_PORT, haproxy.HEALTH_PATH),
+    "envoy": (envoy.ADMIN_PORT, "/ready"),
+}
+
+
+class Settings(Declared):
+    advert: Duration = 0.1
+    interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,15}$")] = "eth0"
+
+
+def balancer_of(tier: str) -> str:
+    """The tier whose virtual IP this one holds."""
+    return tier.removesuffix(SUFFIX)
+
+
+def _settings(tier: str, topology: Topology) -> Settings:
+    # The loader may leave a derived tier without settings.
+    return topology.tiers[tier].settings or Settings()
+
+
+def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    return {
+        FILE: File(text=_config(instance, topology, site)),
+        CHECK: File(text=_check(instance, topology, site), mode=0o755),
+    }
+
+
+def _config(instance: Instance, topology: Topology, site: Site) -> str:
+    settings = _settings(instance.tier, topology)
+    balancer = balancer_of(instance.tier)
+    others = [other for other in topology.instances_of(instance.tier) if other.host != instance.host]
+    peers = tuple(line(site.address(other.host, other.address)) for other in others)
+    derived = [name for name, tier in topology.tiers.items() if tier.engine == "keepalived"]
+    address = site.address(instance.host, instance.address)
+    prefix = topology.network.prefixlen
+    return braces.dump(
+        (
+            line("global_defs", body=(
+                line("router_id", instance.host),
+                line("vrrp_version", 3, why="Version 2 counts adverts in whole seconds."),
+                line("enable_script_security", why="A check that others than root could write is not run."),
+                line("script_user", "root"),
+                line("vrrp_garp_master_refresh", 10, why="s. A switch or a neighbour that forgot learns the address again."),
+            )),
+            line("vrrp_script", "balancer", body=(
+                line("script", site.path(instance.host, CHECK)),
+                line("interval", CHECK_INTERVAL_S),
+                line("timeout", CHECK_TIMEOUT_S),
+                line("fall", CHECK_FALL),
+                line("rise", 1),
+            ), why="No weight: a host whose balancer does not answer gives the address up, whatever the priorities."),
+            line("vrrp_instance", balancer, body=(
+                line("state", "BACKUP"),
+                line("nopreempt", why="A host that comes back does not take the address back: each move breaks connections."),
+                line("interface", settings.interface),
+                line("virtual_router_id", FIRST_ROUTER + derived.index(instance.tier)),
+                line("priority", FIRST_PRIORITY - instance.number + 1),
+                line("advert_int", f"{settings.advert:g}",
+                     why="s. Three adverts missed, and the next host takes over: the outage when a balancer's host is lost."),
+                line("unicast_src_ip", address, why="Unicast: clouds and many switches drop multicast."),
+                *((line("unicast_peer", body=peers),) if peers else ()),
+                line("virtual_ipaddress", body=(
+                    line(f"{topology.tiers[balancer].vip}/{prefix}", "dev", settings.interface),
+                )),
+                line("track_script", body=(line("balancer"),)),
+            )),
+        ),
+        header=notice(instance, topology, site),
+    )
+
+
+def _check(instance: Instance, topology: Topology, site: Site) -> str:
+    """bash alone, because a small host has neither curl nor wget."""
+    port, path = _health(instance.tier, topology)
+    comments = [f"# {text}" for text in notice(instance, topology, site)]
+    return "\n".join([
+        "#!/bin/bash",
+        *comments,
+        "# Ends with 0 only if the balancer's own loop answers; a process that merely exists may hang.",
+        f"exec 3<>/dev/tcp/127.0.0.1/{site.port(port)} || exit 1",
+        f"printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' {shlex.quote(path)} >&3",
+        "read -r -t 0.8 answer <&3 || exit 1",
+        '[[ $answer == HTTP/*" 200"* ]]',
+        "",
+    ])
+
+
+def _health(tier: str, topology: Topology) -> tuple[int, str]:
+    declared = topology.tiers[balancer_of(tier)]
+    if declared.engine == "command":
+        return declared.settings.port, declared.settings.health
+    return _HEALTH[declared.engine]
+
+
+def process(instance: Instance, topology: Topology, site: Site) -> Process:
+    program = site.program("keepalived").path
+    path = site.path(instance.host, FILE)
+    return Process(
+        name=instance.name,
+        host=instance.host,
+        argv=(program, "--dont-fork", "--log-console", "--vrrp", "--use-file", path),
+        files=files(instance, topology, site),
+        check=(program, "--config-test", "--use-file", path),
+        restart=Restart(delay_s=0.1),
+    )
+
+
+def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    advert_s = _settings(tier, topology).advert
+    # The last host in line waits longest: RFC 5798, 6.1, Skew_Time = (256 - priority) * advert / 256.
+    lowest = FIRST_PRIORITY - topology.tiers[tier].replicas + 1
+    skew_s = (256 - lowest) * advert_s / 256
+    return (
+        Delay(
+            name="the virtual IP's host is missed", low_s=2 * advert_s, high_s=3 * advert_s + skew_s, setting="advert",
+            source="RFC 5798, 6.1: Master_Down_Interval = 3 * advert + skew",
+        ),
+        Delay(
+            name="a dead balancer's host gives the virtual IP up", low_s=(CHECK_FALL - 1) * CHECK_INTERVAL_S,
+            high_s=CHECK_FALL * (CHECK_INTERVAL_S + CHECK_TIMEOUT_S) + advert_s, setting="vrrp_script interval, timeout, fall",
+            source="keepalived.conf(5): vrrp_script",
+        ),
+        Delay(name="neighbours learn the new host", low_s=0.0, high_s=0.1, kind="work", source="gratuitous ARP; measured"),
+    )
+
+
+def questions(instance: Instance, topology: Topology) -> Questions:
+    return Questions(holds=str(topology.tiers[balancer_of(instance.tier)].vip))
+
+
+def actions(instance: Instance, topology: Topology) -> Actions:
+    return Actions()
+
+
+def ports(tier: str, topology: Topology) -> tuple[int, ...]:
+    return ()
+
+
+def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
+    found = list(own_config_refused(tier, topology))
+    balancer = balancer_of(tier)
+    if balancer not in topology.tiers or topology.tiers[balancer].vip is None:
+        found.append(objection(
+            topology, tier, "engine", "keepalived has no virtual IP to hold", "write `vip:` on the tier that needs one instead",
+        ))
+    elif topology.tiers[balancer].engine not in (*_HEALTH, "command"):
+        found.append(objection(
+            topology, balancer, "vip", f"a virtual IP in front of {topology.tiers[balancer].engine} cannot tell who may serve",
+            "put a balancer in front and give that the virtual IP",
+        ))
+    elif topology.tiers[balancer].replicas == 1:
+        found.append(objection(
+            topology, balancer, "vip", "a virtual IP on one host has nowhere to go", "use 2 replicas, or remove `vip:`",
+        ))
+    if _settings(tier, topology).advert < 0.01:
+        found.append(objection(topology, tier, "advert", "keepalived sends no more than 100 adverts a second", "use 100ms"))
+    return tuple(found)

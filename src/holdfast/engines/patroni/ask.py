@@ -1,0 +1,96 @@
+"""How to see how a Patroni member stands, how to switch over, and how long its failovers take."""
+
+import json
+from collections.abc import Callable
+
+from holdfast.engines.engine import Actions, Delay, Question, Questions, Request
+from holdfast.engines.patroni.render import REST_PORT, REST_USER
+from holdfast.engines.patroni.settings import Settings
+from holdfast.topology.model import Instance, Topology
+
+DOCUMENT = "Patroni documentation, Dynamic configuration settings"
+
+
+def questions(instance: Instance, topology: Topology) -> Questions:
+    tier = topology.tiers[instance.tier]
+    return Questions(
+        service=Question(
+            host=instance.host, port=REST_PORT, path="/health", read=lambda status, _: "yes" if status == 200 else "no",
+        ),
+        role=Question(host=instance.host, port=REST_PORT, path="/patroni", read=_read_role),
+        redundant=Question(
+            host=instance.host, port=REST_PORT, path="/cluster", read=_redundant(tier.replicas, tier.settings.synchronous),
+        ),
+    )
+
+
+def _read_role(status: int, body: bytes) -> str:
+    answer = _object(body)
+    if answer.get("state") not in ("running", "streaming", "in archive recovery"):
+        return ""
+    # Patroni 3 said "master" where Patroni 4 says "primary".
+    role = {"master": "primary", "primary": "primary", "replica": "replica"}
+    return role.get(str(answer.get("role")), "")
+
+
+def _redundant(replicas: int, synchronous: int) -> Callable[[int, bytes], str]:
+    """One running leader, every other member streaming from it, and as many synchronous ones as promised."""
+
+    def read(status: int, body: bytes) -> str:
+        members = _object(body).get("members")
+        if status != 200 or not isinstance(members, list) or len(members) != replicas:
+            return "no"
+        leaders = [member for member in members if member.get("role") == "leader" and member.get("state") == "running"]
+        streaming = [member for member in members if member.get("state") == "streaming"]
+        confirmed = [member for member in streaming if member.get("role") in ("sync_standby", "quorum_standby")]
+        whole = len(leaders) == 1 and len(streaming) == replicas - 1 and len(confirmed) >= synchronous
+        return "yes" if whole else "no"
+
+    return read
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def actions(instance: Instance, topology: Topology) -> Actions:
+    tier = instance.tier
+
+    def switchover(leader: str, candidate: str) -> Request:
+        wanted = {"leader": leader, "candidate": candidate} if candidate else {"leader": leader}
+        return Request(
+            host=leader, port=REST_PORT, path="/switchover", body=json.dumps(wanted).encode(),
+            credential=(REST_USER, f"{tier}-restapi"),
+        )
+
+    return Actions(switchover=switchover, inner=("postgres",))
+
+
+def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    settings: Settings = topology.tiers[tier].settings
+    return (
+        Delay(
+            name="lease of a silent primary expires", low_s=settings.ttl - settings.loop_wait, high_s=settings.ttl,
+            setting="ttl", source=f"{DOCUMENT}: ttl, counted from the last renewal, which is up to one loop_wait old",
+        ),
+        Delay(
+            name="etcd withdraws the lease", low_s=0.0, high_s=1.0, source="etcd: expired leases are revoked every 500 ms; measured",
+        ),
+        Delay(
+            name="next turn of a member's loop", low_s=0.0, high_s=settings.loop_wait, setting="loop_wait",
+            source=f"{DOCUMENT}: loop_wait",
+        ),
+        Delay(
+            name="dead members are asked how far they are", low_s=0.0, high_s=2.0,
+            source="Patroni: every member is polled before a race, with a timeout of 2 s",
+        ),
+        Delay(name="promotion", low_s=0.1, high_s=2.0, kind="work", source="measured on small databases; WAL replay adds to it"),
+        Delay(
+            name="a lost synchronous standby is given up", low_s=0.0, high_s=3.0 + settings.loop_wait, setting="wal_sender_timeout",
+            source="PostgreSQL documentation, Replication: wal_sender_timeout; then one loop_wait",
+        ),
+    )
