@@ -21,6 +21,7 @@ from holdfast.probes.settings import PROBES
 from holdfast.topology.check import check
 from holdfast.topology.load import Kinds, load
 from holdfast.topology.model import Topology
+from holdfast.topology.wording import in_order
 
 ONE_MACHINE = (
     "One kernel, one disk, one clock: contention and clock drift between machines do not show.",
@@ -37,17 +38,16 @@ LOWER_FIDELITY = (
 def kinds() -> Kinds:
     return Kinds(
         engines={name: engine.Settings for name, engine in ENGINES.items()}, probes=PROBES, faults=frozenset(FAULTS),
+        protocols=frozenset(protocol for engine in ENGINES.values() for protocol in engine.SERVES),
     )  # fmt: skip
 
 
 def sensible(path: str) -> Topology:
     """Raises Refused with every problem that the file has, whoever found it."""
     topology = load(Path(path), kinds())
-    problems = [*check(topology)]
-    if not problems:
-        problems += examine(topology)
+    problems = check(topology) or examine(topology)
     if problems:
-        raise Refused(problems)
+        raise Refused(in_order(problems))
     return topology
 
 

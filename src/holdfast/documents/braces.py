@@ -31,5 +31,6 @@ def word(text: str) -> str:
     """Between double quotes a space is plain; what would end the quotes has no safe spelling in both languages."""
     if _PLAIN.fullmatch(text):
         return text
-    assert text.isprintable() and not set(text) & set("\"\\$"), f"{text!r} cannot stand on one line"
+    assert text.isprintable(), f"{text!r} cannot stand on one line"
+    assert not set(text) & set("\"\\$"), f"{text!r} cannot be quoted"
     return f'"{text}"'

@@ -76,7 +76,7 @@ def _quoted(value: Any) -> str:
 
 
 def _comment(line: str, indent: str) -> str:
-    assert "\n" not in line and "\r" not in line, "a comment must stay on its line"
+    assert not set(line) & set("\r\n"), "a comment must stay on its line"
     return f"{indent}# {line}".rstrip()
 
 

@@ -47,7 +47,6 @@ class Conductor:
         self._victim: Target | None = None
         self._noticed = False
         self._ended: set[str] = set()
-        self._gave_up: str = ""
         self._hearing = Hearing(probes, hear)
         self._observer = Observer(topology, site, lab, self._told)
         self._asker = Asker(lab, site)
@@ -59,7 +58,7 @@ class Conductor:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._listen()), tasks.create_task(self._observer.watch())]
             try:
-                await first_redundancy(self._lab, self._observer, self._topology.service, STEADY_LIMIT_S, lambda: self._gave_up)
+                await first_redundancy(self._lab, self._observer, self._topology.service, STEADY_LIMIT_S)
                 for probe in self._probes:
                     background.append(tasks.create_task(self._probe(probe)))
                 for index, drill in enumerate(drills):
@@ -86,8 +85,6 @@ class Conductor:
             self._event(happening.kind, happening.process, at_s=happening.at_s, **detail)
             if happening.kind == "process.ended":
                 self._ended.add(happening.process)
-            if happening.kind == "process.gave_up":
-                self._gave_up = happening.process
             if self._struck_s is not None and happening.kind == "process.started" and self._victim:
                 if happening.process == self._victim.process and not self._victim.inner:
                     self._notice("the service manager started it again", happening.at_s)

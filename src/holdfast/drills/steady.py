@@ -1,24 +1,33 @@
 """Wait for the first full redundancy of a service that just started, or say what is missing and what it printed last."""
 
 import asyncio
-from collections.abc import Callable
 
 from holdfast.drills.observe import Observer
 from holdfast.errors import UNSTEADY, Problem, Refused
 from holdfast.lab.verbs import Lab
 
 LOOK_S = 0.05
+MOST_STARTS = 8
+"""A program that was started this often before the service ever stood will not stand at all."""
 
 
-async def first_redundancy(
-    lab: Lab, observer: Observer, service: str, limit_s: float, gave_up: Callable[[], str] = lambda: ""
-) -> None:
-    """Raises Refused (exit 3).  `gave_up` names a process that the service manager starts no more, if there is one."""
+async def first_redundancy(lab: Lab, observer: Observer, service: str, limit_s: float) -> None:
+    """Raises Refused (exit 3): at once for a program that keeps dying, else when the limit is over."""
     until_s = lab.now_s() + limit_s
+    looks = 0
     while not observer.redundant:
-        if gave_up() or lab.now_s() > until_s:
+        looks += 1
+        dying = looks % 20 == 0 and await _keeps_dying(lab)
+        if dying or lab.now_s() > until_s:
             raise Refused(await _missing(lab, observer, service), exit_code=UNSTEADY)
         await asyncio.sleep(LOOK_S)
+
+
+async def _keeps_dying(lab: Lab) -> bool:
+    for host in lab.blueprint.hosts:
+        if any(state.starts >= MOST_STARTS for state in await lab.states(host.name)):
+            return True
+    return False
 
 
 async def _missing(lab: Lab, observer: Observer, service: str) -> list[Problem]:

@@ -120,7 +120,7 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
         environment_file=_file(instance),
         cwd=str(folder),
         restart=Restart(delay_s=0.1),
-        reads_only=(str(folder),),
+        reads_only=tuple(dict.fromkeys((str(folder), *_folders_named(settings.run, folder)))),
     )
 
 
@@ -128,6 +128,11 @@ def _argv(run: str, folder: Path) -> tuple[str, ...]:
     """A program given by a relative path is beside the topology; a bare name is looked up in PATH."""
     first, *rest = shlex.split(run)
     return (str(folder / first) if "/" in first else first, *rest)
+
+
+def _folders_named(run: str, folder: Path) -> list[str]:
+    """Where the files of the command line are: `python3 ../shop/app.py` reads beside app.py as well."""
+    return [str((folder / word).resolve().parent) for word in shlex.split(run) if "/" in word and (folder / word).exists()]
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:

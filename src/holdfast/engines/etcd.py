@@ -156,13 +156,15 @@ def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
         ))
     elif declared.replicas == 2:
         found.append(objection(
-            topology, tier, "replicas", "two etcd members cannot outvote a dead third: losing either stops both", "add one member",
+            topology, tier, "replicas", "two etcd members cannot outvote a dead third: losing either stops both",
+            "add one member",
         ))
     elif declared.replicas % 2 == 0:
         survives = (declared.replicas - 1) // 2
         found.append(objection(
             topology, tier, "replicas",
-            f"{declared.replicas} etcd members survive no more losses than {declared.replicas - 1} ({survives}), and cost one more",
+            f"{declared.replicas} etcd members survive no more losses than {declared.replicas - 1} ({survives}) "
+            "and cost one more",
             "add one member, or take one away",
         ))
     if settings.election_timeout < 5 * settings.heartbeat:

@@ -64,7 +64,8 @@ def _common(inside: str, site: Site, settings: Settings) -> tuple[Line, ...]:
     return (
         line("global", body=(
             line("log", "stdout", "format", "raw", "local0", "notice"),
-            line("maxconn", settings.max_connections, why="Each takes two file descriptors; more than the limit allows, and it refuses to start."),
+            line("maxconn", settings.max_connections,
+                 why="Each takes two file descriptors; with fewer allowed, the program refuses to start."),
             line("hard-stop-after", "30s", why="After a reload the old process ends, also with sessions left."),
         ), why="No user and group: the service manager says who runs this; ports below 1024 need CAP_NET_BIND_SERVICE."),
         line("defaults", body=(
@@ -180,8 +181,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             source=f"{MANUAL}: inter, fall; timeout check",
         ),
         Delay(
-            name="an instance that says no is taken out", low_s=(settings.fall - 1) * interval_s, high_s=settings.fall * interval_s,
-            setting="check_interval, fall", source=f"{MANUAL}: inter, fall",
+            name="an instance that says no is taken out", low_s=(settings.fall - 1) * interval_s,
+            high_s=settings.fall * interval_s, setting="check_interval, fall", source=f"{MANUAL}: inter, fall",
         ),
         Delay(
             name="an instance is taken in", low_s=(settings.rise - 1) * interval_s, high_s=settings.rise * interval_s,
@@ -222,6 +223,7 @@ def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
         value_s: float = getattr(settings, key)
         if value_s < 0.001:
             found.append(objection(
-                topology, tier, key, f"{written_seconds(value_s)} means forever or nothing to HAProxy", f"use 1ms or more for {key}",
+                topology, tier, key, f"{written_seconds(value_s)} means forever or nothing to HAProxy",
+                f"use 1ms or more for {key}",
             ))
     return tuple(found)

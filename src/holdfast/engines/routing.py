@@ -46,7 +46,8 @@ def served_by(tier: str, topology: Topology) -> Mapping[str, Served]:
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
     """The listeners of a balancer tier, ports as declared (a site may move those below 1024)."""
     routes = topology.tiers[tier].routes
-    return tuple(Entry(protocol=protocol, port=ENTRY_PORTS[protocol], tier=to) for protocol, to in routes.items() if protocol in ENTRY_PORTS)
+    known = {protocol: to for protocol, to in routes.items() if protocol in ENTRY_PORTS}
+    return tuple(Entry(protocol=protocol, port=ENTRY_PORTS[protocol], tier=to) for protocol, to in known.items())
 
 
 def routes(tier: str, topology: Topology, site: Site) -> tuple[Route, ...]:

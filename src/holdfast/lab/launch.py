@@ -16,6 +16,7 @@ from holdfast.lab import linux
 UNPRIVILEGED = 5432
 """The number that an unprivileged user has inside a host with an /etc of its own."""
 
+_RESET = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -51,8 +52,10 @@ class Place:
 
 def launch(spec: dict[str, Any], place: Place) -> int:
     """Fork and execute.  Returns the pid at once; a failure is told on the program's log and by exit code 127."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)  # one that comes too early would meet the supervisor's "ignore"
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _RESET)
         return pid
     try:
         _child(spec, place)
@@ -65,8 +68,9 @@ def launch(spec: dict[str, Any], place: Place) -> int:
 def _child(spec: dict[str, Any], place: Place) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+    for number in _RESET:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     log = spec.get("log", -1)
     log = log if log >= 0 else place.logs.get(spec.get("name", ""), -1)
     nothing = os.open("/dev/null", os.O_RDWR)

@@ -59,6 +59,21 @@ class LoopbackLab:
     async def boot(self, host: Host, *, start: bool) -> None:
         """Raises Refused when the host's files cannot be written."""
         self._logs.mkdir(parents=True, exist_ok=True)
+        agent = self._agents[host.name] = Agent(host.name, self._pass_on)
+        await agent.connect(self._spawn(host), self._tasks)
+        try:
+            agent.send(self._description(host))
+            await agent.born()
+            await self._furnish(agent, host.name)
+        except OSError as error:
+            problem = Problem(str(error), where=str(self._folder), remedy="make room there, or choose another with --runs")
+            raise Refused(problem) from None
+        if start:
+            for process in self.blueprint.on(host.name):
+                await agent.ask("start", process=process.name)
+
+    def _spawn(self, host: Host) -> socket.socket:
+        """Its supervisor, in a session of its own: Ctrl-C in the terminal is for holdfast alone."""
         ours, theirs = socket.socketpair()
         with theirs, open(self._logs / "supervisors.log", "ab") as log:
             self._supervisors[host.name] = subprocess.Popen(
@@ -66,17 +81,7 @@ class LoopbackLab:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env={"PATH": "/usr/bin:/bin"}, cwd="/",
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
-        agent = self._agents[host.name] = Agent(host.name, self._pass_on)
-        await agent.connect(ours, self._tasks)
-        try:
-            agent.send(self._description(host))
-            await agent.born()
-            await self._furnish(agent, host.name)
-        except OSError as error:
-            raise Refused(Problem(str(error), where=str(self._folder), remedy="make room there, or choose another with --runs")) from None
-        if start:
-            for process in self.blueprint.on(host.name):
-                await agent.ask("start", process=process.name)
+        return ours
 
     def _description(self, host: Host) -> dict[str, object]:
         return {
@@ -108,7 +113,7 @@ class LoopbackLab:
     # ---- the verbs
 
     def why_not(self, ability: str) -> str:
-        return "" if ability in self.can else f"not in this lab: {WHY_NOT.get(ability, f'it cannot {ability}')}"
+        return "" if ability in self.can else WHY_NOT.get(ability, f"this lab cannot {ability}")
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time() - self._began_s

@@ -33,7 +33,8 @@ def main(descriptor: int) -> None:
         channel.sendall(json.dumps({"failed": str(error)}).encode() + b"\n")
         return
     place = Place(
-        prefix=host["prefix"], users=host["users"], uid=host["uid"], gid=host["gid"], confined=False, logs=logs, python=host["python"],
+        prefix=host["prefix"], users=host["users"], uid=host["uid"], gid=host["gid"], confined=False, logs=logs,
+        python=host["python"],
     )  # fmt: skip
     try:
         channel.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")

@@ -1,8 +1,8 @@
 """The service manager of one host: starts programs, restarts them, reaps, and does what the lab asks over one socket.
 
 In a namespace it is process 1; on loopback it is a subreaper.  In both it is the watchdog: when the socket closes, because
-holdfast ended or was killed, everything that runs beneath it is killed and its System V segments are removed.  It imports
-nothing but the standard library and `linux`, because one runs per host.  Messages are JSON lines.
+holdfast ended or was killed, everything that runs beneath it is killed and its System V segments are removed.  One runs per
+host, so it imports only the standard library and neighbours that do the same.  Messages are JSON lines.
 
   asked     {"id": 7, "do": "signal", "process": "db1/patroni", "signal": "KILL", "inner": "postgres"}
   answered  {"id": 7, "ok": ...} or {"id": 7, "error": "..."}
@@ -15,17 +15,17 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.lab import linux
+from holdfast.lab.commands import Commands
 from holdfast.lab.launch import Place, launch
+from holdfast.lab.processes import everyone_below, signal_all, stat_of
 from holdfast.lab.segments import Segments
 
 _LONGEST_WAIT_S = 0.5
 _GRACE_S = 10.0
-_RUN_OUTPUT_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -42,44 +42,6 @@ class Kept:
     """Identifiers of `stop` requests that wait for its end."""
 
 
-@dataclass(slots=True)
-class Running:
-    """A command that the lab asked to run once, and what it printed so far."""
-
-    identifier: int
-    pid: int
-    pipe: int
-    until_s: float
-    printed: bytearray = field(default_factory=bytearray)
-    closed: bool = False
-    code: int | None = None
-
-
-def stat_of(pid: int) -> tuple[str, int, str] | None:
-    """State letter, parent and start time of a process; None when there is none."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            text = file.read()
-    except OSError:
-        return None
-    rest = text[text.rindex(")") + 2 :].split()
-    return rest[0], int(rest[1]), rest[19]
-
-
-def everyone_below(root: int) -> list[int]:
-    """Every process that descends from `root`, by the parents in /proc."""
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := stat_of(int(name))):
-            children.setdefault(stat[1], []).append(int(name))
-    found, queue = [], [root]
-    while queue:
-        for pid in children.get(queue.pop(), ()):
-            found.append(pid)
-            queue.append(pid)
-    return found
-
-
 class Supervisor:
     """See the module's first lines.  One thread, one loop."""
 
@@ -87,16 +49,17 @@ class Supervisor:
         self.channel = channel
         self.place = place
         self.kept: dict[str, Kept] = {}
-        self.running: dict[int, Running] = {}
         self.paused = False
         self.segments = None if os.getpid() == 1 else Segments(self.everyone, (place.uid, place.gid))
         """As process 1 there is nothing to do: a namespace takes its segments with it."""
         self.unread = b""
         self.selector = selectors.DefaultSelector()
+        self.commands = Commands(place, self.selector, self._say)
         self.verbs: dict[str, Callable[..., Any]] = {
             "keep": self.keep, "write": self.write, "make_directories": self.make_directories, "start": self.start,
             "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, **(verbs or {}),
         }  # fmt: skip
+        self.answered_later: dict[str, Callable[..., None]] = {"run": self.commands.run, "stop": self.stop}
 
     # ---- the loop
 
@@ -118,7 +81,7 @@ class Supervisor:
                     elif key.fileobj == wake_read:
                         os.read(wake_read, 4096)
                     else:
-                        self._read_output(key.data)
+                        self.commands.read(key.data)
                 self._reap()
                 self._due()
         finally:
@@ -127,7 +90,7 @@ class Supervisor:
     def _wait_s(self) -> float:
         now_s = time.monotonic()
         due = [kept.due_s for kept in self.kept.values() if kept.due_s is not None and not self.paused]
-        due += [running.until_s for running in self.running.values()]
+        due += self.commands.due()
         return max(0.0, min([_LONGEST_WAIT_S, *(moment - now_s for moment in due)]))
 
     def _receive(self) -> bool:
@@ -142,8 +105,8 @@ class Supervisor:
             message = json.loads(line)
             identifier, verb = message.pop("id"), message.pop("do")
             try:
-                if verb in ("run", "stop"):  # answered later
-                    getattr(self, verb)(identifier, **message)
+                if later := self.answered_later.get(verb):
+                    later(identifier, **message)
                 else:
                     self._say({"id": identifier, "ok": self.verbs[verb](**message)})
             except Exception as error:  # noqa: BLE001 - whatever went wrong belongs to who asked
@@ -170,9 +133,7 @@ class Supervisor:
             for name, kept in self.kept.items():
                 if kept.pid == pid:
                     self._ended(name, kept, code)
-            if pid in self.running:
-                self.running[pid].code = code
-                self._finish(self.running[pid])
+            self.commands.ended(pid, code)
 
     def _ended(self, name: str, kept: Kept, code: int) -> None:
         now_s = time.monotonic()
@@ -197,9 +158,7 @@ class Supervisor:
         for name, kept in self.kept.items():
             if kept.due_s is not None and kept.due_s <= now_s and not self.paused:
                 self.start(name)
-        for running in list(self.running.values()):
-            if running.until_s <= now_s:
-                self._kill(running.pid)
+        self.commands.end_overdue()
 
     # ---- processes
 
@@ -275,13 +234,13 @@ class Supervisor:
             moving = [pid for pid in self.everyone() if (stat := stat_of(pid)) and stat[0] not in "TtZX"]
             if not moving:
                 break
-            self._signal_all(moving, signal.SIGSTOP)
+            signal_all(moving, signal.SIGSTOP)
             time.sleep(0.002)
         return len(self.everyone())
 
     def resume(self) -> None:
         self.paused = False
-        self._signal_all(self.everyone(), signal.SIGCONT)
+        signal_all(self.everyone(), signal.SIGCONT)
 
     def write(self, path: str, text: str, mode: int, user: str = "root") -> None:
         place = self.place.path(path)
@@ -299,58 +258,7 @@ class Supervisor:
             os.chmod(place, mode)
             self.place.give(place, user)
 
-    # ---- one command
-
-    def run(self, identifier: int, argv: list[str], run_limit_s: float, user: str) -> None:
-        read, write = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(read, False)
-        spec = {"argv": argv, "env": {}, "environment_file": "", "cwd": "/", "user": user, "needs": [], "log": write}
-        pid = launch(spec, self.place)
-        os.close(write)
-        running = Running(identifier, pid, read, time.monotonic() + run_limit_s)
-        self.running[pid] = running
-        self.selector.register(read, selectors.EVENT_READ, running)
-
-    def _read_output(self, running: Running) -> None:
-        try:
-            data = os.read(running.pipe, 1 << 16)
-        except BlockingIOError:
-            return
-        if data:
-            running.printed += data[: max(0, _RUN_OUTPUT_BYTES - len(running.printed))]
-        else:
-            self._close(running)
-            self._finish(running)
-
-    def _close(self, running: Running) -> None:
-        if not running.closed:
-            running.closed = True
-            self.selector.unregister(running.pipe)
-            os.close(running.pipe)
-
-    def _finish(self, running: Running) -> None:
-        """Answer once the command has ended; what a grandchild may still print is not waited for."""
-        if running.code is None:
-            return
-        if not running.closed:
-            self._read_output(running)
-            if not running.closed:
-                self._close(running)
-        if self.running.pop(running.pid, None):
-            text = running.printed.decode(errors="replace")
-            self._say({"id": running.identifier, "ok": {"code": running.code, "text": text}})
-
     # ---- the end
-
-    def _kill(self, pid: int) -> None:
-        self._signal_all([pid], signal.SIGKILL)
-
-    def _signal_all(self, pids: Iterable[int], number: int) -> None:
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
 
     def end_everything(self) -> None:
         """Kill what runs beneath us until nothing does, then remove the shared memory that it left."""
@@ -361,7 +269,16 @@ class Supervisor:
                 self.segments.look()
             if not below:
                 break
-            self._signal_all(below, signal.SIGKILL)
+            signal_all(below, signal.SIGKILL)
             time.sleep(0.005)
         if self.segments:
             self.segments.remove()
+        self._bury()
+
+    def _bury(self) -> None:
+        """Who is dead came to us; left as zombies they would wait for a process 1 that, in a container, may never look."""
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass

@@ -1,4 +1,4 @@
-"""How can a program run as another user than root here?  Tried in a throw-away child, because refusals look different everywhere."""
+"""How can a program run as another user than root here?  Tried in throw-away children: refusals look different everywhere."""
 
 import os
 import pwd
@@ -40,8 +40,8 @@ def users_for(blueprint: Blueprint, folder: Path) -> Users:
     if hidden := _unseen([*programs, str(folder)], uid, gid):
         raise Refused(
             [
-                Problem(f"no user but root can look into {path}", where=str(path), remedy=f"`chmod o+x {path}`, or move what is in it")
-                for path in hidden
+                Problem("no user but root can look into it", where=str(each), remedy=f"`chmod o+x {each}`, or move what is in it")
+                for each in hidden
             ]
         )
     return Users(way="setuid", uid=uid, gid=gid)
@@ -70,7 +70,7 @@ def _works(attempt: Callable[[], None]) -> bool:
 def _unseen(paths: list[str], uid: int, gid: int) -> list[Path]:
     """The directories that keep the unprivileged user from these paths (symbolic links followed), outermost of each."""
     found = []
-    for path in dict.fromkeys(each for path in paths for each in (path, os.path.realpath(path))):
+    for path in dict.fromkeys([*paths, *map(os.path.realpath, paths)]):
         for directory in reversed(Path(path).parents):
             if directory not in found and not _works(lambda directory=directory: _traverse(directory, uid, gid)):
                 found.append(directory)

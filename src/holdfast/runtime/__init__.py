@@ -6,9 +6,10 @@ pays for the policies that it uses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers know the name; importing typing for it would cost more than the breaker
 if TYPE_CHECKING:
+    from typing import Any
+
     from holdfast.runtime.breaker import CircuitBreaker as CircuitBreaker
     from holdfast.runtime.breaker_settings import BreakerSettings as BreakerSettings
     from holdfast.runtime.errors import CircuitOpenError as CircuitOpenError

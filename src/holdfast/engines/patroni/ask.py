@@ -78,7 +78,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             setting="ttl", source=f"{DOCUMENT}: ttl, counted from the last renewal, which is up to one loop_wait old",
         ),
         Delay(
-            name="etcd withdraws the lease", low_s=0.0, high_s=1.0, source="etcd: expired leases are revoked every 500 ms; measured",
+            name="etcd withdraws the lease", low_s=0.0, high_s=1.0,
+            source="etcd: expired leases are revoked every 500 ms; measured",
         ),
         Delay(
             name="next turn of a member's loop", low_s=0.0, high_s=settings.loop_wait, setting="loop_wait",
@@ -90,7 +91,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         ),
         Delay(name="promotion", low_s=0.1, high_s=2.0, kind="work", source="measured on small databases; WAL replay adds to it"),
         Delay(
-            name="a lost synchronous standby is given up", low_s=0.0, high_s=3.0 + settings.loop_wait, setting="wal_sender_timeout",
+            name="a lost synchronous standby is given up", low_s=0.0, high_s=settings.standby_timeout + settings.loop_wait,
+            setting="standby_timeout",
             source="PostgreSQL documentation, Replication: wal_sender_timeout; then one loop_wait",
         ),
     )

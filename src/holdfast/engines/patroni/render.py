@@ -11,7 +11,7 @@ from holdfast.blueprint import SECRET, File, Site
 from holdfast.documents import yaml
 from holdfast.engines.etcd import CLIENT_PORT
 from holdfast.engines.patroni.settings import Settings
-from holdfast.engines.shared import notice
+from holdfast.engines.shared import milliseconds, notice
 from holdfast.topology.model import Instance, Topology
 
 POSTGRES_PORT = 5432
@@ -105,7 +105,7 @@ def _shared_settings(settings: Settings) -> dict[str, Any]:
                 "wal_log_hints": "on",
                 "wal_keep_size": "128MB",
                 "wal_retrieve_retry_interval": "500ms",
-                "wal_sender_timeout": "3s",
+                "wal_sender_timeout": f"{milliseconds(settings.standby_timeout)}ms",
                 "wal_receiver_timeout": "5s",
                 "tcp_keepalives_idle": 5,
                 "tcp_keepalives_interval": 1,
@@ -144,7 +144,7 @@ _WHYS: Mapping[yaml.Path, str] = {
     (*_DCS, "synchronous_node_count"): "With fewer standbys than this left, Patroni lowers it rather than stop the writes.",
     (*_DCS, "postgresql", "use_pg_rewind"): "An old primary comes back in seconds instead of being copied anew.",
     (*_PARAMETERS, "wal_log_hints"): "pg_rewind needs it.",
-    (*_PARAMETERS, "wal_keep_size"): "A standby that was away for a moment can catch up, also from a new primary without its slot.",
+    (*_PARAMETERS, "wal_keep_size"): "A standby that was away for a moment can catch up, also from a new primary.",
     (*_PARAMETERS, "wal_retrieve_retry_interval"): "The default of 5 s delays a standby's first connection to a new primary.",
     (*_PARAMETERS, "wal_sender_timeout"): (
         "A lost synchronous standby holds every commit until it is given up: the default would be 60 s."

@@ -13,6 +13,13 @@ from holdfast.topology.model import Declared, Topology
 # Patroni silently raises smaller values to these (patroni/config.py, "minimal values").
 FLOORS_S: Mapping[str, float] = {"ttl": 20.0, "loop_wait": 1.0, "retry_timeout": 3.0}
 
+# Parameters that settings decide, and which one.
+OWN: Mapping[str, str] = {
+    "max_connections": "`max_connections:` of the tier", "wal_sender_timeout": "`standby_timeout:` of the tier",
+    "password_encryption": "scram-sha-256, as it is", "unix_socket_directories": "what it is",
+    "synchronous_standby_names": "`synchronous:` of the tier",
+}
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 
 
@@ -20,6 +27,8 @@ def _printable(parameters: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in parameters.items():
         if not name.replace("_", "").replace(".", "").isalnum():
             raise ValueError(f"{name!r} is not the name of a PostgreSQL parameter")
+        if name in OWN:
+            raise ValueError(f"{name} is set by holdfast, whose promises rest on it; use {OWN[name]}")
         if not value.isprintable():
             raise ValueError(f"the value of {name} must be one printable line")
     return parameters
@@ -37,6 +46,8 @@ class Settings(Declared):
     primary_start_timeout: Duration = 0.0
     database: Identifier = "app"
     user: Identifier = "app"
+    standby_timeout: Annotated[Duration, Field(ge=1)] = 3.0
+    """How long a silent standby may hold commits back: PostgreSQL's wal_sender_timeout."""
     max_connections: Annotated[int, Field(ge=10, le=10000)] = 200
     parameters: Annotated[Mapping[str, str], AfterValidator(_printable)] = {}
     """PostgreSQL parameters, over those of holdfast."""
@@ -77,7 +88,7 @@ def _timer_objections(tier: str, topology: Topology, settings: Settings) -> list
         if value_s < floor_s:
             found.append(objection(
                 topology, tier, name,
-                f"Patroni raises {name} to {written_seconds(floor_s)}; {written_seconds(value_s)} would promise what it does not keep",
+                f"Patroni raises {name} to {written_seconds(floor_s)}: {written_seconds(value_s)} would be an empty promise",
                 f"use {written_seconds(floor_s)} or more",
             ))
         if value_s != int(value_s):

@@ -1,44 +1,18 @@
-"""Envoy: balances HTTP and PostgreSQL over the instances that their own checks call healthy.  Static config, no control plane.
-
-    entry: {engine: envoy, replicas: 2, routes: {http: web, postgres: db}}
-    entry: {engine: envoy, routes: {http: web}, check_interval: 500ms, fall: 3, hedge_after: 400ms, request_timeout: 30s}
-"""
+"""Envoy's config: one listener and one cluster for each route, as a dict that is dumped once."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from holdfast.blueprint import File, Process, Restart, Site
+from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import routing
-from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
-from holdfast.engines.shared import milliseconds, notice, objection, own_config_refused
-from holdfast.errors import Problem
-from holdfast.quantities import Duration
-from holdfast.topology.model import Declared, Instance, Topology
-
-PROGRAMS = ("envoy",)
-SERVES: tuple[str, ...] = ()
-ROUTES = ("http", "postgres")
+from holdfast.engines.envoy.settings import Settings
+from holdfast.engines.shared import milliseconds, notice
+from holdfast.topology.model import Instance, Topology
 
 ADMIN_PORT = 9901
 FILE = "/etc/envoy/envoy.yaml"
 TYPES = "type.googleapis.com/envoy.extensions."
-
-
-class Settings(Declared):
-    check_interval: Duration = 0.25
-    check_timeout: Duration = 0.5
-    fall: Annotated[int, Field(ge=1)] = 2
-    """Checks without an answer before an instance is out.  An answer of 503 takes it out at once."""
-    rise: Annotated[int, Field(ge=1)] = 1
-    connect_timeout: Duration = 0.25
-    hedge_after: Duration = 0.25
-    """A GET without an answer is asked of a second host as well after this long."""
-    request_timeout: Duration = 15.0
-    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 4000
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
@@ -240,7 +214,9 @@ _CLUSTER_WHYS: Mapping[yaml.Path, str] = {
         "an old primary that leaves and a new one that comes are two such changes."
     ),
     ("health_checks", 0, "interval"): "A silent host is out after unhealthy_threshold of these and one timeout.",
-    ("health_checks", 0, "no_traffic_interval"): "The default of 60 s applies until the first request came, and a failover is unseen.",
+    ("health_checks", 0, "no_traffic_interval"): (
+        "The default of 60 s applies until the first request came, and a failover is unseen."
+    ),
     ("health_checks", 0, "http_health_check", "path"): "An answer of 503 takes a host out at once, whatever the threshold.",
     ("circuit_breakers",): "The default allows 3 retries at a time: too few when one of three hosts is gone.",
     ("outlier_detection",): (
@@ -251,72 +227,3 @@ _CLUSTER_WHYS: Mapping[yaml.Path, str] = {
      "common_http_protocol_options"): "Shorter than servers keep idle connections, or a request meets one that is just closed.",
     ("close_connections_on_host_health_failure",): "Sessions on an old primary end when it stops to be one, not minutes later.",
 }
-
-
-def process(instance: Instance, topology: Topology, site: Site) -> Process:
-    settings: Settings = topology.tiers[instance.tier].settings
-    program = site.program("envoy").path
-    path = site.path(instance.host, FILE)
-    return Process(
-        name=instance.name,
-        host=instance.host,
-        # Hot restart shares memory between processes of one number, which several Envoys on one machine would fight over.
-        argv=(program, "-c", path, "--disable-hot-restart", "--concurrency", str(settings.workers), "--log-level", "warning"),
-        files=files(instance, topology, site),
-        check=(program, "--mode", "validate", "-c", path, "--disable-hot-restart", "--log-level", "warning"),
-        restart=Restart(delay_s=0.1),
-    )
-
-
-def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
-    settings: Settings = topology.tiers[tier].settings
-    document = "Envoy documentation, Health checking"
-    silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
-    return (
-        Delay(
-            name="a silent instance is taken out", low_s=settings.check_timeout, high_s=settings.check_interval + silent_s,
-            setting="check_interval, check_timeout, fall", source=document,
-        ),
-        Delay(
-            name="an instance that says no is taken out", low_s=0.0, high_s=settings.check_interval, setting="check_interval",
-            source=f"{document}: 503 counts at once",
-        ),
-        Delay(
-            name="an instance is taken in", low_s=0.0, high_s=settings.rise * settings.check_interval,
-            setting="check_interval, rise", source=document,
-        ),
-        Delay(
-            name="a GET is asked of a second host", low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
-            setting="hedge_after", source="Envoy documentation, Request hedging",
-        ),
-    )
-
-
-def questions(instance: Instance, topology: Topology) -> Questions:
-    return Questions(
-        service=Question(
-            host=instance.host, port=ADMIN_PORT, path="/ready", inside=True,
-            read=lambda status, body: "yes" if status == 200 and body.strip() == b"LIVE" else "no",
-        )
-    )
-
-
-def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions()
-
-
-def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
-    return routing.entries(tier, topology)
-
-
-def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT)
-
-
-def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
-    settings: Settings = topology.tiers[tier].settings
-    found = [*own_config_refused(tier, topology), *routing.route_objections(tier, topology)]
-    for key in ("check_interval", "check_timeout", "connect_timeout", "hedge_after", "request_timeout"):
-        if getattr(settings, key) < 0.001:
-            found.append(objection(topology, tier, key, f"{key} must be at least 1ms", "use 250ms"))
-    return tuple(found)

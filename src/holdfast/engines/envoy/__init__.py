@@ -1,0 +1,92 @@
+"""Envoy: balances HTTP and PostgreSQL over the instances that their own checks call healthy.  Static config, no control plane.
+
+    entry: {engine: envoy, replicas: 2, routes: {http: web, postgres: db}}
+    entry: {engine: envoy, routes: {http: web}, check_interval: 500ms, fall: 3, hedge_after: 400ms, request_timeout: 30s}
+"""
+
+from holdfast.blueprint import Process, Restart, Site
+from holdfast.engines import routing
+from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
+from holdfast.engines.envoy.settings import Settings
+from holdfast.engines.shared import objection, own_config_refused
+from holdfast.errors import Problem
+from holdfast.topology.model import Instance, Topology
+
+__all__ = [
+    "ADMIN_PORT", "PROGRAMS", "ROUTES", "SERVES", "Settings",
+    "actions", "delays", "entries", "files", "objections", "ports", "process", "questions",
+]
+
+PROGRAMS = ("envoy",)
+SERVES: tuple[str, ...] = ()
+ROUTES = ("http", "postgres")
+
+
+def process(instance: Instance, topology: Topology, site: Site) -> Process:
+    settings: Settings = topology.tiers[instance.tier].settings
+    program = site.program("envoy").path
+    path = site.path(instance.host, FILE)
+    return Process(
+        name=instance.name,
+        host=instance.host,
+        # Hot restart shares memory between processes of one number, which several Envoys on one machine would fight over.
+        argv=(program, "-c", path, "--disable-hot-restart", "--concurrency", str(settings.workers), "--log-level", "warning"),
+        files=files(instance, topology, site),
+        check=(program, "--mode", "validate", "-c", path, "--disable-hot-restart", "--log-level", "warning"),
+        restart=Restart(delay_s=0.1),
+    )
+
+
+def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    settings: Settings = topology.tiers[tier].settings
+    document = "Envoy documentation, Health checking"
+    silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
+    return (
+        Delay(
+            name="a silent instance is taken out", low_s=settings.check_timeout, high_s=settings.check_interval + silent_s,
+            setting="check_interval, check_timeout, fall", source=document,
+        ),
+        Delay(
+            name="an instance that says no is taken out", low_s=0.0, high_s=settings.check_interval, setting="check_interval",
+            source=f"{document}: 503 counts at once",
+        ),
+        Delay(
+            name="an instance is taken in", low_s=0.0, high_s=settings.rise * settings.check_interval,
+            setting="check_interval, rise", source=document,
+        ),
+        Delay(
+            name="a GET is asked of a second host", low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
+            setting="hedge_after", source="Envoy documentation, Request hedging",
+        ),
+    )
+
+
+def questions(instance: Instance, topology: Topology) -> Questions:
+    return Questions(
+        service=Question(
+            host=instance.host, port=ADMIN_PORT, path="/ready", inside=True,
+            read=lambda status, body: "yes" if status == 200 and body.strip() == b"LIVE" else "no",
+        )
+    )
+
+
+def actions(instance: Instance, topology: Topology) -> Actions:
+    return Actions()
+
+
+def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
+    return routing.entries(tier, topology)
+
+
+def ports(tier: str, topology: Topology) -> tuple[int, ...]:
+    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT)
+
+
+def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
+    settings: Settings = topology.tiers[tier].settings
+    found = [*own_config_refused(tier, topology), *routing.route_objections(tier, topology)]
+    for key in ("check_interval", "check_timeout", "connect_timeout", "hedge_after", "request_timeout"):
+        if getattr(settings, key) < 0.001:
+            found.append(objection(topology, tier, key, f"{key} must be at least 1ms", "use 250ms"))
+    return tuple(found)

@@ -1,0 +1,22 @@
+"""What a user may say about Envoy.  Shipped values fail over fast; the config gives their reasons."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from holdfast.quantities import Duration
+from holdfast.topology.model import Declared
+
+
+class Settings(Declared):
+    check_interval: Duration = 0.25
+    check_timeout: Duration = 0.5
+    fall: Annotated[int, Field(ge=1)] = 2
+    """Checks without an answer before an instance is out.  An answer of 503 takes it out at once."""
+    rise: Annotated[int, Field(ge=1)] = 1
+    connect_timeout: Duration = 0.25
+    hedge_after: Duration = 0.25
+    """A GET without an answer is asked of a second host as well after this long."""
+    request_timeout: Duration = 15.0
+    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 4000
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1

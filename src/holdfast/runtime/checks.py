@@ -1,0 +1,63 @@
+"""The checks that every setting of a policy passes when it is made: each returns the value or raises ValueError.
+
+Rules: the message names the setting, the value and the range; NaN, infinity and booleans are never numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["function", "matcher", "number", "one_of", "optional", "whole"]
+
+YEAR_S = 366 * 86400.0
+
+
+def number(setting: str, value: Any, *, low: float, high: float = YEAR_S, low_open: bool = False, high_open: bool = False) -> float:
+    """A finite number in the range, as a float.  `low_open` and `high_open` leave the bound itself out."""
+    good = (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        and (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+    )
+    if not good:
+        span = f"{low:g} {'<' if low_open else '<='} {setting} {'<' if high_open else '<='} {high:g}"
+        raise ValueError(f"{setting} is {value!r}; it must be a number with {span}")
+    return float(value)
+
+
+def whole(setting: str, value: Any, *, low: int, high: int = 1_000_000) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{setting} is {value!r}; it must be a whole number with {low} <= {setting} <= {high}")
+    return value
+
+
+def optional(check: Callable[..., Any], setting: str, value: Any, **bounds: Any) -> Any:
+    return None if value is None else check(setting, value, **bounds)
+
+
+def one_of(setting: str, value: Any, choices: Iterable[str]) -> str:
+    if value not in (known := tuple(choices)):
+        raise ValueError(f"{setting} is {value!r}; it must be one of {', '.join(map(repr, known))}")
+    return value
+
+
+def function(setting: str, value: Any) -> Any:
+    if not callable(value):
+        raise ValueError(f"{setting} is {value!r}; it must be a function")
+    return value
+
+
+def matcher(setting: str, value: Any) -> Callable[[Any], bool]:
+    """An exception class, several of them, or a function of the exception: as one function of the exception."""
+    kinds = value if isinstance(value, tuple) else (value,)
+    if all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        # Cancellation, exit and Ctrl-C are orders to stop, not answers of the service.
+        if not all(issubclass(kind, Exception) for kind in kinds):
+            raise ValueError(f"{setting} is {value!r}; it must be made of subclasses of Exception")
+        return lambda error: isinstance(error, kinds)
+    if isinstance(value, type) or not callable(value):
+        raise ValueError(f"{setting} is {value!r}; it must be an exception class, a tuple of them or a function of the exception")
+    return value

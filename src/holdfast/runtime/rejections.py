@@ -1,0 +1,27 @@
+"""The refusals of the policies around the breaker, each with the least time after which asking again can succeed."""
+
+from __future__ import annotations
+
+from holdfast.runtime.errors import Rejected
+
+__all__ = ["BulkheadFull", "DeadlineExceeded", "NoEndpoint", "RateLimited", "Throttled"]
+
+
+class BulkheadFull(Rejected):  # noqa: N818
+    """All slots are taken and the queue is full, or no slot came free in time."""
+
+
+class RateLimited(Rejected):  # noqa: N818
+    """The rate is used up; `retry_after_s` is exact."""
+
+
+class DeadlineExceeded(Rejected, TimeoutError):  # noqa: N818
+    """The time is over: the call was not begun, or (only in async code) it was cancelled while it ran."""
+
+
+class Throttled(Rejected):  # noqa: N818
+    """The backend refuses most calls, so this one was spared; chance decides, thus nobody knows when the next one passes."""
+
+
+class NoEndpoint(Rejected):  # noqa: N818
+    """Every endpoint is ejected, or there is none; `retry_after_s` is when the first one comes back."""

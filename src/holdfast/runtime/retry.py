@@ -1,0 +1,241 @@
+"""Retry: the first attempt inline, everything else only once it has failed.
+
+Rules: a call that succeeds at once pays for one `try`; the decision whether and when to go on is one pure series, the same for plain
+and async calls; the caller's own exception, the last one, is raised unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+import time
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdfast.runtime import checks
+from holdfast.runtime.backoff import Backoff
+from holdfast.runtime.calling import asleep as _asleep
+from holdfast.runtime.calling import is_async, refuse_coroutine, settled
+from holdfast.runtime.deadline import remaining_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ParamSpec, TypeVar
+
+    from holdfast.runtime.budget import RetryBudget
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+__all__ = ["Retry", "RetryEvent", "retry_after_s"]
+
+
+class RetryEvent(NamedTuple):
+    """Another attempt follows in `delay_s`.  `attempt` counts from 1 and is the one that failed; `error` is None for a bad result."""
+
+    policy: str
+    attempt: int
+    delay_s: float
+    error: Exception | None
+    result: Any
+
+
+def retry_after_s(outcome: Any) -> float | None:
+    """What the other side asked for: the attribute `retry_after_s` of an exception or a result, as every Rejected has it."""
+    return getattr(outcome, "retry_after_s", None)
+
+
+class Retry:
+    """Up to `attempts` in all.  Put it around calls that may be repeated without harm.
+
+    on             exception class, tuple of them, or function of the exception: which failures are worth another attempt
+    unwanted       function of the result: True asks for another attempt; after the last one the result is returned
+    total_s        no attempt begins later than this after the first; the deadline of the context holds as well
+    retry_after    function of the exception or unwanted result: seconds the other side asked us to wait, or None; it is waited in full, or,
+                   above `max_retry_after_s` or the deadline, no further attempt is made
+    budget         shared by all callers of one service
+    listener       gets a RetryEvent before every pause; what it raises is dropped
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: int = 3,
+        backoff: Backoff | None = None,
+        on: Any = (ConnectionError, TimeoutError),
+        unwanted: Callable[[Any], bool] | None = None,
+        total_s: float | None = None,
+        retry_after: Callable[[Any], float | None] = retry_after_s,
+        max_retry_after_s: float = 60.0,
+        budget: RetryBudget | None = None,
+        listener: Callable[[RetryEvent], object] | None = None,
+        name: str = "retry",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        asleep: Callable[[float], Any] = _asleep,
+        rng: random.Random | None = None,
+    ):
+        self.attempts = checks.whole("attempts", attempts, low=1)
+        self.backoff = Backoff() if backoff is None else backoff
+        if not isinstance(self.backoff, Backoff):
+            raise ValueError(f"backoff is {backoff!r}; it must be a Backoff")
+        self.total_s = checks.optional(checks.number, "total_s", total_s, low=0.0, low_open=True)
+        self.max_retry_after_s = checks.number("max_retry_after_s", max_retry_after_s, low=0.0)
+        self.budget, self.name = budget, name
+        self._matches = checks.matcher("on", on)
+        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
+        self._retry_after = checks.function("retry_after", retry_after)
+        self._listener = checks.optional(checks.function, "listener", listener)
+        self._clock, self._sleep, self._asleep = clock, sleep, asleep
+        self._rng = random.Random() if rng is None else rng
+
+    def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        began_s = 0.0 if self.total_s is None else self._clock()
+        error, result = None, None
+        try:
+            result = function(*args, **kwargs)
+        except Exception as raised:
+            if not self._matches(raised):
+                raise
+            error = raised
+        else:
+            if type(result) is CoroutineType:
+                refuse_coroutine(result)
+            if self._unwanted is None or not self._unwanted(result):
+                if self.budget is not None:
+                    self.budget.succeeded()
+                return result
+        return self._again(_Series(self, began_s), error, result, function, args, kwargs)
+
+    async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        began_s = 0.0 if self.total_s is None else self._clock()
+        error, result = None, None
+        try:
+            result = function(*args, **kwargs)
+            if hasattr(result, "__await__"):
+                result = await result
+        except Exception as raised:
+            if not self._matches(raised):
+                raise
+            error = raised
+        else:
+            if self._unwanted is None or not self._unwanted(result):
+                if self.budget is not None:
+                    self.budget.succeeded()
+                return result
+        return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        # Written out instead of `wrap`: one call less on the way of every success.
+        if is_async(function):
+            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return await self.acall(function, *args, **kwargs)
+        else:
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                began_s = 0.0 if self.total_s is None else self._clock()
+                error, result = None, None
+                try:
+                    result = function(*args, **kwargs)
+                except Exception as raised:
+                    if not self._matches(raised):
+                        raise
+                    error = raised
+                else:
+                    if self._unwanted is None or not self._unwanted(result):
+                        if self.budget is not None:
+                            self.budget.succeeded()
+                        return result
+                return self._again(_Series(self, began_s), error, result, function, args, kwargs)
+        return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+    def _again(
+        self, series: _Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
+    ) -> Any:
+        try:
+            while (delay_s := series.pause_s(error, result)) is not None:
+                self._sleep(delay_s)
+                error, result = None, None
+                try:
+                    result = function(*args, **kwargs)
+                except Exception as raised:
+                    if not self._matches(raised):
+                        raise
+                    error = raised
+                if error is None and series.accepts(result):
+                    return result
+            if error is not None:
+                raise error
+            return result
+        finally:
+            del error  # an exception that its own traceback refers to would wait for the garbage collector
+
+    async def _aagain(
+        self, series: _Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
+    ) -> Any:
+        try:
+            while (delay_s := series.pause_s(error, result)) is not None:
+                await self._asleep(delay_s)
+                error, result = None, None
+                try:
+                    result = await settled(function, args, kwargs)
+                except Exception as raised:
+                    if not self._matches(raised):
+                        raise
+                    error = raised
+                if error is None and series.accepts(result):
+                    return result
+            if error is not None:
+                raise error
+            return result
+        finally:
+            del error
+
+
+class _Series:
+    """The attempts of one call, from the first failure on."""
+
+    __slots__ = ("began_s", "delays", "failed", "retry")
+
+    def __init__(self, retry: Retry, began_s: float):
+        self.retry, self.began_s, self.failed = retry, began_s, 0
+        self.delays = retry.backoff.delays(retry._rng)
+
+    def accepts(self, result: Any) -> bool:
+        retry = self.retry
+        if retry._unwanted is not None and retry._unwanted(result):
+            return False
+        if retry.budget is not None:
+            retry.budget.succeeded()
+        return True
+
+    def pause_s(self, error: Exception | None, result: Any) -> float | None:
+        """Seconds until the next attempt, None when there is none."""
+        retry = self.retry
+        self.failed += 1
+        # The budget is charged for every failure, also for the last one of a call.
+        affordable = retry.budget is None or retry.budget.failed()
+        if self.failed >= retry.attempts or not affordable:
+            return None
+        delay_s = next(self.delays)
+        asked_s = retry._retry_after(result if error is None else error)
+        if asked_s is not None:
+            if not asked_s <= retry.max_retry_after_s:  # NaN does not pass either
+                return None
+            delay_s = max(delay_s, asked_s)
+        left_s = remaining_s()
+        if left_s is None:
+            left_s = math.inf
+        if retry.total_s is not None:
+            left_s = min(left_s, self.began_s + retry.total_s - retry._clock())
+        if delay_s >= left_s:  # sleeping would only make the failure later
+            return None
+        self._tell(RetryEvent(retry.name, self.failed, delay_s, error, result))
+        return delay_s
+
+    def _tell(self, event: RetryEvent) -> None:
+        if self.retry._listener is not None:
+            try:
+                self.retry._listener(event)
+            except Exception:
+                pass

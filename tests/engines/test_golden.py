@@ -1,0 +1,63 @@
+"""Every file of every engine, byte for byte.  HOLDFAST_WRITE_GOLDEN=1 writes them anew; then read the difference."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import PRODUCTION, classic, shop
+
+from holdfast.blueprint import Site
+from holdfast.engines.catalogue import ENGINES
+from holdfast.topology.model import Topology
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def loopback(topology: Topology) -> Site:
+    addresses = {place.name: place.address.replace("10.0.1.", "127.10.1.") for place in topology.places}
+    return replace(PRODUCTION, lab="loopback", prefix="/tmp/lab", addresses=addresses, shares_network=True, low_ports=False)
+
+
+CASES = {"shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop()))}
+
+
+def rendered(case: str) -> dict[str, str]:
+    topology, site = CASES[case]
+    return {
+        f"{instance.host}{path}": file.text
+        for instance in topology.instances
+        for path, file in ENGINES[instance.engine].files(instance, topology, site).items()
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_file_is_rendered_as_the_golden_one(case: str):
+    found = rendered(case)
+    folder = GOLDEN / case
+    if os.environ.get("HOLDFAST_WRITE_GOLDEN"):
+        for path, text in found.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+    golden = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert sorted(found) == sorted(golden)
+    for path, text in found.items():
+        assert text == golden[path], path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_renderings_are_the_same_bytes(case: str):
+    assert rendered(case) == rendered(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_file_trusts_anyone_or_lets_in_the_world_or_holds_a_secret_openly(case: str):
+    topology, site = CASES[case]
+    for instance in topology.instances:
+        process = ENGINES[instance.engine].process(instance, topology, site)
+        for path, file in process.files.items():
+            assert " trust" not in file.text
+            assert "0.0.0.0/0" not in file.text
+            assert not file.holds_secret or file.mode == 0o600, path
+        assert process.files == ENGINES[instance.engine].files(instance, topology, site)
+        assert not process.environment_file or process.environment_file in process.files

@@ -1,0 +1,90 @@
+"""Whatever happens to holdfast, nothing of a lab stays behind: no process, no mount, no link, no shared memory."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, Ran, needs, needs_namespaces, processes_naming, wait_until
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Everything that could stay: processes that name the run's folder, mounts in it, our links, System V segments."""
+    found = processes_naming(str(folder))
+    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]
+    found += [line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("hf")]
+    return found
+
+
+def segments() -> set[str]:
+    """Shared memory whose creator is dead: what other programs of this machine use is none of ours."""
+    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if not Path(f"/proc/{row[4]}").exists()}
+
+
+@pytest.mark.parametrize("after_s", [0.3, 2.0, 6.0, 9.0])
+def test_kill_9_at_any_moment_leaves_nothing(started: Start, tmp_path: Path, after_s: float) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+    before = segments()
+    running = started("drill", EXAMPLES / "shop", "--seed", 1)
+    time.sleep(after_s + random.Random(after_s).uniform(0, 0.5))
+
+    running.kill()
+
+    wait_until(lambda: not left_behind(tmp_path), 3, f"the end of {left_behind(tmp_path)}")
+    assert segments() <= before
+
+
+@pytest.mark.parametrize(("after_s", "number"), [(0.5, signal.SIGINT), (3.0, signal.SIGTERM), (9.0, signal.SIGINT)])
+def test_an_interrupted_drill_cleans_up_and_keeps_its_evidence(
+    started: Start, tmp_path: Path, after_s: float, number: int
+) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+    running = started("drill", EXAMPLES / "shop", "--seed", 1, start_new_session=True)
+    time.sleep(after_s)
+
+    # A terminal sends Ctrl-C to the whole group; a service manager sends SIGTERM to the command alone.
+    if number == signal.SIGINT:
+        os.killpg(running.pid, number)
+    else:
+        running.send_signal(number)
+
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    assert not left_behind(tmp_path)
+    if after_s > 2:
+        assert list(tmp_path.glob("holdfast-runs/*/record.sqlite"))
+
+
+def test_up_serves_until_it_is_told_to_end(started: Start, holdfast: Callable[..., Ran], tmp_path: Path) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+    running = started("up", EXAMPLES / "shop", "--publish", "18080", start_new_session=True)
+    assert running.stdout
+    line = running.stdout.readline()
+    assert "is up" in line, running.stderr.read() if running.stderr else ""
+
+    page = urllib.request.urlopen("http://127.0.0.1:18080/", timeout=10).read().decode()
+    status = holdfast("status")
+    inside = holdfast("shell", "db1", "--", "hostname")
+
+    assert "shop" in page
+    assert status.code == 0
+    assert "primary" in status.out
+    assert inside.out.strip() == "db1"
+    taken = holdfast("up", EXAMPLES / "shop", "--publish", "18080")
+    assert taken.code == 2
+    assert "port 18080" in taken.err
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=20)
+    assert not left_behind(tmp_path)

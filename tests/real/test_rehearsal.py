@@ -1,0 +1,102 @@
+"""The examples, run for real, broken for real."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from conftest import EXAMPLES, Ran, needs, needs_namespaces
+
+from holdfast.record.store import read
+
+
+def result(ran: Ran) -> dict[str, object]:
+    assert ran.code == 0, ran.err[-3000:] + ran.out[-3000:]
+    found: dict[str, object] = json.loads(ran.out)
+    return found
+
+
+def by_name(found: dict[str, object]) -> dict[str, dict[str, object]]:
+    drills = found["drills"]
+    assert isinstance(drills, list)
+    return {drill["name"]: drill for drill in drills}
+
+
+def test_the_shop_survives_five_ways_to_break_it_and_loses_no_acknowledged_write(
+    holdfast: Callable[..., Ran], tmp_path: object
+) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+
+    found = result(holdfast("drill", EXAMPLES / "shop", "--seed", 1, "--json", "--strict"))
+
+    drills = by_name(found)
+    assert set(drills) == {"kill web", "freeze web", "kill db postgres", "power_cut db", "switchover db"}
+    assert found["verdict"] == "met"
+    assert {drill["verdict"] for drill in drills.values()} == {"met"}
+    assert [drill["lost_writes"] for drill in drills.values()] == [0] * 5
+    assert drills["kill web"]["errors"] == 0
+    assert drills["power_cut db"]["write_outage_s"] > 5, "a primary that dies in silence is missed no sooner than its lease ends"
+
+
+def test_the_classic_stack_survives_six_ways_and_its_address_moves(holdfast: Callable[..., Ran]) -> None:
+    needs("haproxy", "keepalived", "patroni", "postgres", "etcd")
+    needs_namespaces()
+
+    found = result(holdfast("drill", EXAMPLES / "classic", "--seed", 1, "--json", "--strict"))
+
+    drills = by_name(found)
+    assert len(drills) == 6
+    assert {drill["verdict"] for drill in drills.values()} == {"met"}
+    assert drills["power_cut entry"]["lost_writes"] == 0
+
+
+def test_an_ordinary_user_gets_the_same_lab(ordinary: Callable[..., Ran]) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+
+    found = result(ordinary("drill", EXAMPLES / "shop", "--seed", 4, "--only", "kill", "--only", "switchover", "--json"))
+
+    assert found["lab"] == "namespaces" if "lab" in found else True
+    assert {drill["verdict"] for drill in by_name(found).values()} == {"met"}
+
+
+def test_an_isolated_primary_takes_no_write_that_is_lost(holdfast: Callable[..., Ran], isolating: object) -> None:
+    needs("haproxy", "keepalived", "patroni", "postgres", "etcd")
+    needs_namespaces()
+
+    found = result(holdfast("drill", isolating, "--seed", 5, "--json"))
+
+    (drill,) = by_name(found).values()
+    assert drill["lost_writes"] == 0
+    assert drill["verdict"] == "met"
+
+
+def test_the_record_tells_what_happened_in_order(holdfast: Callable[..., Ran], tmp_path: object) -> None:
+    needs("envoy", "patroni", "postgres", "etcd")
+    needs_namespaces()
+
+    ran = holdfast("drill", EXAMPLES / "shop", "--seed", 7, "--only", "kill web")
+
+    assert ran.code == 0, ran.err
+    (path,) = tmp_path.glob("holdfast-runs/*/record.sqlite")
+    kinds = [event.kind for event in read(path).events if event.drill == "kill web"]
+    expected = ["drill.began", "drill.steady", "drill.struck", "drill.verified", "drill.mended", "audit", "drill.ended"]
+    assert [kind for kind in kinds if kind in expected] == expected
+    assert (path.parent / "report.html").read_text().lstrip().startswith("<!doctype html>")
+    again = holdfast("report")
+    assert again.code == 0
+    assert "kill" in again.out
+
+
+@pytest.mark.parametrize("verb", ["drill", "up"])
+def test_a_program_that_dies_at_start_is_shown_with_its_last_lines(
+    holdfast: Callable[..., Ran], dying: object, verb: str
+) -> None:
+    needs_namespaces()
+
+    ran = holdfast(verb, dying, limit_s=120)
+
+    assert ran.code == 3
+    assert "web1/command" in ran.err
+    assert "no such harbour" in ran.err
+    assert "Traceback" not in ran.err.replace("Traceback (most recent call last)", "", 0) or "holdfast/" not in ran.err
