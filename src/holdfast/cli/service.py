@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Site
+from holdfast.drills import drill, prepare
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
@@ -45,7 +46,7 @@ def kinds() -> Kinds:
 def sensible(path: str) -> Topology:
     """Raises Refused with every problem that the file has, whoever found it."""
     topology = load(Path(path), kinds())
-    problems = check(topology) or examine(topology)
+    problems = check(topology) or (*examine(topology), *prepare.objections(topology), *drill.objections(topology))
     if problems:
         raise Refused(in_order(problems))
     return topology

@@ -1,5 +1,7 @@
 """Use the engines' questions on a running lab: what role has this instance, is it in service, is the tier redundant."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from holdfast.blueprint import Site
@@ -10,12 +12,34 @@ from holdfast.probes.exchange import Response, Unanswered, exchange
 PATIENCE_S = 1.0
 
 
+async def knock(address: str, patience_s: float) -> bool:
+    """Does anything at this address answer a connection?  A refusal is an answer."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(address, 7), patience_s)
+    except ConnectionRefusedError:
+        return True
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How questions travel: over real sockets, or to a service that only pretends to run."""
+
+    exchange: Callable[..., Awaitable[Response]] = exchange
+    """See `probes.exchange`."""
+    knock: Callable[[str, float], Awaitable[bool]] = knock
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Asks from beside the hosts, or from inside one where a program only answers there."""
 
     lab: Lab
     site: Site
+    wire: Wire = Wire()
 
     async def word(self, question: Question, patience_s: float = PATIENCE_S) -> str:
         """The engine's word for the answer; `""` when there was none."""
@@ -23,7 +47,7 @@ class Asker:
         address = "127.0.0.1" if inside else self.lab.blueprint.host(question.host).address
 
         async def ask() -> Response:
-            return await exchange(
+            return await self.wire.exchange(
                 (address,), self.site.port(question.port), question.path, patience_s=patience_s,
                 method=question.method, body=question.body,
             )  # fmt: skip
@@ -37,7 +61,7 @@ class Asker:
     async def request(self, request: Request, secrets: dict[str, str], patience_s: float = 20.0) -> Response:
         """Raises Unanswered."""
         login = (request.credential[0], secrets[request.credential[1]]) if request.credential else None
-        return await exchange(
+        return await self.wire.exchange(
             (self.lab.blueprint.host(request.host).address,), self.site.port(request.port), request.path,
             patience_s=patience_s, method=request.method, body=request.body, login=login,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from holdfast.blueprint import Site
-from holdfast.drills.asking import Asker
+from holdfast.drills.asking import Asker, Wire
 from holdfast.drills.beat import beat
 from holdfast.drills.drill import Drill
 from holdfast.drills.hear import Hearing
@@ -36,7 +36,7 @@ class Conductor:
 
     def __init__(
         self, *, topology: Topology, site: Site, lab: Lab, secrets: Mapping[str, str], seed: int, probes: Sequence[Probe],
-        write: Callable[[Event], None], hear: Callable[[Asked], None],
+        write: Callable[[Event], None], hear: Callable[[Asked], None], wire: Wire = Wire(),
     ):  # fmt: skip
         self._topology, self._site, self._lab, self._secrets = topology, site, lab, dict(secrets)
         self._rng = random.Random(seed)
@@ -48,8 +48,8 @@ class Conductor:
         self._noticed = False
         self._ended: set[str] = set()
         self._hearing = Hearing(probes, hear)
-        self._observer = Observer(topology, site, lab, self._told)
-        self._asker = Asker(lab, site)
+        self._observer = Observer(topology, site, lab, self._told, wire)
+        self._asker = Asker(lab, site, wire)
 
     # ---- the run
 

@@ -24,9 +24,6 @@ class Drill:
     longest_s: float = 60.0
 
 
-WORDS = ("one", "primary", "replica", "active", "standby", "leader", "follower")
-
-
 def rehearsal(topology: Topology) -> tuple[Drill, ...]:
     """The user's own list, or the five ways to break a service (six with a virtual IP)."""
     if topology.drills:
@@ -64,6 +61,31 @@ def _declared(topology: Topology, drilled: Drilled) -> Drill:
         name=drill.name, fault=drill.fault, tier=tier, target=drill.target, inner=inner,
         hold_s=drilled.duration, longest_s=drilled.duration,
     )  # fmt: skip
+
+
+def objections(topology: Topology) -> tuple[Problem, ...]:
+    """Drills of the user's own that could never strike."""
+    found = []
+    for index, drilled in enumerate(topology.drills):
+        if drilled.tier is not None and drilled.tier not in topology.tiers:
+            continue  # told by the topology's own checks
+        drill = _declared(topology, drilled)
+        instances = topology.instances_of(drill.tier)
+        words = _words_of(topology, drill.tier)
+        if drilled.target not in (*words, *(instance.host for instance in instances)):
+            remedy = f"use {', '.join(words)}, or a host of the tier: {', '.join(instance.host for instance in instances)}"
+            where = topology.located("drills", index, "target")
+            found.append(Problem(f"nobody in {drill.tier} is ever {drilled.target!r}", where, remedy))
+        if drilled.fault == "switchover" and not _actions(topology, drill.tier).switchover:
+            where = topology.located("drills", index, "fault")
+            found.append(Problem(f"{drill.tier} has nobody who could hand over", where, "name a database tier, with `tier:`"))
+    return tuple(found)
+
+
+def _words_of(topology: Topology, tier: str) -> tuple[str, ...]:
+    engine = topology.tiers[tier].engine
+    roles = {"patroni": ("primary", "replica"), "etcd": ("leader", "follower")}.get(engine, ())
+    return ("one", *roles, *(("active", "standby") if topology.tiers[tier].vip else ()))
 
 
 def _tier_for(topology: Topology, target: str) -> str:

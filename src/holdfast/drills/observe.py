@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.blueprint import Site
-from holdfast.drills.asking import Asker
+from holdfast.drills.asking import Asker, Wire
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Questions
 from holdfast.lab.verbs import Lab
@@ -40,7 +40,7 @@ class Standing:
 class Observer:
     """`watch` runs until it is cancelled."""
 
-    def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told):
+    def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told, wire: Wire = Wire()):
         self.instances = running_instances(topology, site)
         self.standing = Standing(
             service={instance.name: "" for instance in self.instances},
@@ -50,7 +50,7 @@ class Observer:
             },
         )  # fmt: skip
         self._topology, self._lab, self._told = topology, lab, told
-        self._asker = Asker(lab, site)
+        self._asker = Asker(lab, site, wire)
         self._was_redundant: bool | None = None
 
     @staticmethod

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from holdfast.blueprint import Site
 from holdfast.engines.routing import entries, served_by
+from holdfast.errors import Problem
 from holdfast.plan import reach
 from holdfast.probes.http import http_probe
 from holdfast.probes.ledger import Database, ledger_probe
@@ -22,6 +23,30 @@ def probes(topology: Topology, site: Site, secrets: Mapping[str, str], run: str)
         else:
             made.append(_ledger(name, declared, client, topology, site, secrets, run))
     return tuple(made)
+
+
+def objections(topology: Topology) -> tuple[Problem, ...]:
+    """Probes that could not ask what they are meant to ask."""
+    found = []
+    for name, declared in topology.probes.items():
+        if isinstance(declared, Ledger):
+            found += _ledger_objections(name, declared, topology)
+        elif not urlsplit(declared.http).port and port_of(topology, declared.tiers[0], "http") is None:
+            what = f"nothing at {declared.tiers[0]} is known to speak http"
+            where = topology.located("probes", name, "http")
+            found.append(Problem(what, where, "name a tier that serves or routes http, or write the port: http://NAME:PORT/"))
+    return tuple(found)
+
+
+def _ledger_objections(name: str, declared: Ledger, topology: Topology) -> list[Problem]:
+    where = topology.located("probes", name, "ledger")
+    if "postgres" not in served_by(declared.ledger, topology):
+        return [Problem(f"{declared.ledger} is no database that the ledger can write to", where, "name a tier of patroni")]
+    through = declared.through or declared.ledger
+    if through != declared.ledger and topology.tiers[through].routes.get("postgres") != declared.ledger:
+        where = topology.located("probes", name, "through")
+        return [Problem(f"{through} does not route postgres to {declared.ledger}", where, f"add `postgres: {declared.ledger}` to its routes")]
+    return []
 
 
 def port_of(topology: Topology, tier: str, protocol: str) -> int | None:

@@ -72,14 +72,7 @@ async def _silent(strike: Strike) -> str:
 
 async def _unreachable(strike: Strike) -> str:
     address = strike.lab.blueprint.host(strike.target.host).address
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(address, 7), _KNOCK_S)
-    except ConnectionRefusedError:
-        return ""
-    except (OSError, TimeoutError):
-        return f"nothing at {address} answers a connection"
-    writer.close()
-    return ""
+    return "" if await strike.asker.wire.knock(address, _KNOCK_S) else f"nothing at {address} answers a connection"
 
 
 async def _handed_over(strike: Strike) -> str:

@@ -256,7 +256,8 @@ class Supervisor:
             place = self.place.path(path)
             os.makedirs(place, exist_ok=True)
             os.chmod(place, mode)
-            self.place.give(place, user)
+        for path in directories:  # only now: in another's directory even root may not be allowed to make one
+            self.place.give(self.place.path(path), user)
 
     # ---- the end
 

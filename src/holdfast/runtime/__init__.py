@@ -10,21 +10,77 @@ TYPE_CHECKING = False  # type checkers know the name; importing typing for it wo
 if TYPE_CHECKING:
     from typing import Any
 
+    from holdfast.runtime.adaptive import AdaptiveLimiter as AdaptiveLimiter
+    from holdfast.runtime.backoff import Backoff as Backoff
+    from holdfast.runtime.balancer import Balancer as Balancer
+    from holdfast.runtime.balancer import Ejection as Ejection
     from holdfast.runtime.breaker import CircuitBreaker as CircuitBreaker
     from holdfast.runtime.breaker_settings import BreakerSettings as BreakerSettings
+    from holdfast.runtime.budget import RetryBudget as RetryBudget
+    from holdfast.runtime.bulkhead import Bulkhead as Bulkhead
+    from holdfast.runtime.choosing import ConsistentHash as ConsistentHash
+    from holdfast.runtime.choosing import RoundRobin as RoundRobin
+    from holdfast.runtime.choosing import TwoChoices as TwoChoices
+    from holdfast.runtime.choosing import Weighted as Weighted
+    from holdfast.runtime.concurrency import AIMD as AIMD
+    from holdfast.runtime.concurrency import Gradient as Gradient
+    from holdfast.runtime.deadlines import check_deadline as check_deadline
+    from holdfast.runtime.deadlines import deadline as deadline
+    from holdfast.runtime.deadlines import remaining_s as remaining_s
+    from holdfast.runtime.deadlines import Timeout as Timeout
     from holdfast.runtime.errors import CircuitOpenError as CircuitOpenError
     from holdfast.runtime.errors import Rejected as Rejected
+    from holdfast.runtime.fallback import Fallback as Fallback
+    from holdfast.runtime.hedge import Hedge as Hedge
+    from holdfast.runtime.pipeline import Pipeline as Pipeline
+    from holdfast.runtime.rate_limiter import RateLimiter as RateLimiter
     from holdfast.runtime.registry import BreakerRegistry as BreakerRegistry
+    from holdfast.runtime.rejections import BulkheadFull as BulkheadFull
+    from holdfast.runtime.rejections import DeadlineExceeded as DeadlineExceeded
+    from holdfast.runtime.rejections import NoEndpoint as NoEndpoint
+    from holdfast.runtime.rejections import RateLimited as RateLimited
+    from holdfast.runtime.rejections import Throttled as Throttled
+    from holdfast.runtime.retry import Retry as Retry
+    from holdfast.runtime.retry import RetryEvent as RetryEvent
+    from holdfast.runtime.throttle import Throttle as Throttle
 
 # One line per exported name: the module in which it lives.
 _EXPORTS = {
+    "AdaptiveLimiter": "holdfast.runtime.adaptive",
+    "AIMD": "holdfast.runtime.concurrency",
+    "Backoff": "holdfast.runtime.backoff",
+    "Balancer": "holdfast.runtime.balancer",
     "BreakerEvent": "holdfast.runtime.breaker_events",
     "BreakerRegistry": "holdfast.runtime.registry",
     "BreakerSettings": "holdfast.runtime.breaker_settings",
     "BreakerSnapshot": "holdfast.runtime.breaker_events",
+    "Bulkhead": "holdfast.runtime.bulkhead",
+    "BulkheadFull": "holdfast.runtime.rejections",
+    "check_deadline": "holdfast.runtime.deadlines",
     "CircuitBreaker": "holdfast.runtime.breaker",
     "CircuitOpenError": "holdfast.runtime.errors",
+    "ConsistentHash": "holdfast.runtime.choosing",
+    "deadline": "holdfast.runtime.deadlines",
+    "DeadlineExceeded": "holdfast.runtime.rejections",
+    "Ejection": "holdfast.runtime.balancer",
+    "Fallback": "holdfast.runtime.fallback",
+    "Gradient": "holdfast.runtime.concurrency",
+    "Hedge": "holdfast.runtime.hedge",
+    "NoEndpoint": "holdfast.runtime.rejections",
+    "Pipeline": "holdfast.runtime.pipeline",
+    "RateLimited": "holdfast.runtime.rejections",
+    "RateLimiter": "holdfast.runtime.rate_limiter",
     "Rejected": "holdfast.runtime.errors",
+    "remaining_s": "holdfast.runtime.deadlines",
+    "Retry": "holdfast.runtime.retry",
+    "RetryBudget": "holdfast.runtime.budget",
+    "RetryEvent": "holdfast.runtime.retry",
+    "RoundRobin": "holdfast.runtime.choosing",
+    "Throttle": "holdfast.runtime.throttle",
+    "Throttled": "holdfast.runtime.rejections",
+    "Timeout": "holdfast.runtime.deadlines",
+    "TwoChoices": "holdfast.runtime.choosing",
+    "Weighted": "holdfast.runtime.choosing",
 }
 
 

@@ -6,11 +6,11 @@ is one step for the interpreter, so that it needs no lock.  Every method that co
 
 from __future__ import annotations
 
+import sys
 from math import inf
-from sys import maxsize
 
 # A range iterator is an integer that counts in one step and can be read (`__length_hint__`) without counting; itertools.count cannot.
-_ALL = range(maxsize)
+_ALL = range(sys.maxsize)
 
 
 def counter() -> object:
@@ -18,7 +18,12 @@ def counter() -> object:
 
 
 def value_of(fast: object) -> int:
-    return maxsize - fast.__length_hint__()  # type: ignore[attr-defined]
+    return sys.maxsize - fast.__length_hint__()  # type: ignore[attr-defined]
+
+
+def one_step() -> bool:
+    """Whether `next(window.fast)` is one step here: not on a free-threaded build, where two threads may count one call."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 class CountWindow:

@@ -1,7 +1,7 @@
 """A budget that many calls share, so that retries and hedges cannot multiply an outage.
 
-The rule is gRPC's "retry throttling" (gRFC A6): a bucket of `max_tokens`; a failure costs one token, a success earns `token_ratio`;
-nothing extra is sent while half of the tokens or fewer are left.
+The rule is gRPC's "retry throttling" (gRFC A6): a bucket of `max_tokens`; a failure costs one token, a success earns
+`token_ratio`; nothing extra is sent while half of the tokens or fewer are left.
 """
 
 from __future__ import annotations

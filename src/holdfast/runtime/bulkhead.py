@@ -1,4 +1,6 @@
-"""Bulkhead: a bounded number of calls in flight and a bounded number waiting, so that one slow service cannot take every thread."""
+"""Bulkhead: a bounded number of calls in flight and a bounded number waiting, so that one slow service cannot take every
+thread.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import is_async, once
-from holdfast.runtime.deadline import remaining_s
+from holdfast.runtime.deadlines import remaining_s
 from holdfast.runtime.rejections import BulkheadFull
 from holdfast.runtime.slots import Slots
 
@@ -24,8 +26,9 @@ __all__ = ["Bulkhead"]
 class Bulkhead:
     """Slots are handed out in order of arrival.  Threads and tasks, of any loop, may share one bulkhead.
 
-    max_waiting=0 refuses at once when all slots are taken.  Nobody waits longer than `max_wait_s` or the deadline of the context.  A plain call
-    that waits blocks its thread; inside an event loop use the async forms.  Also `with bulkhead:` and `async with bulkhead:`.
+    max_waiting=0 refuses at once when all slots are taken.  Nobody waits longer than `max_wait_s` or the deadline of the
+    context.  A plain call that waits blocks its thread; inside an event loop use the async forms.  Also `with bulkhead:` and
+    `async with bulkhead:`.
     """
 
     __slots__ = ("_slots", "max_in_flight", "max_wait_s", "max_waiting", "name")

@@ -16,7 +16,9 @@ __all__ = ["function", "matcher", "number", "one_of", "optional", "whole"]
 YEAR_S = 366 * 86400.0
 
 
-def number(setting: str, value: Any, *, low: float, high: float = YEAR_S, low_open: bool = False, high_open: bool = False) -> float:
+def number(
+    setting: str, value: Any, *, low: float, high: float = YEAR_S, low_open: bool = False, high_open: bool = False,
+) -> float:
     """A finite number in the range, as a float.  `low_open` and `high_open` leave the bound itself out."""
     good = (
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -22,18 +22,26 @@ class Rejected(Exception):  # noqa: N818 - it names what happened; nothing went 
 
 
 class CircuitOpenError(Rejected):
-    """A circuit breaker is open, or half-open with all of its trials taken; `state` says which: open, half_open, forced_open."""
+    """A circuit breaker is open, or half-open with all of its trials taken.
 
-    def __init__(
-        self, message: str = "", *, retry_after_s: float | None = None, policy: str = "", state: str = "open"
-    ) -> None:
-        # Exception.__new__ has kept the message already; the calls up the chain would cost half of the rejection.
-        self.retry_after_s = retry_after_s
-        self.policy = policy
-        self.state = state
+    Made of (policy, state, retry_after_s), which are its `args`; `state` is open, half_open or forced_open.
+    """
+
+    # Made by the interpreter alone: an __init__ of ours would be a third of what a rejection costs.
+    __init__ = Exception.__init__  # type: ignore[assignment]
+
+    @property
+    def policy(self) -> str:  # type: ignore[override]
+        return str(self.args[0]) if self.args else ""
+
+    @property
+    def state(self) -> str:
+        return str(self.args[1]) if len(self.args) > 1 else "open"
+
+    @property
+    def retry_after_s(self) -> float | None:  # type: ignore[override]
+        return self.args[2] if len(self.args) > 2 else None
 
     def __str__(self) -> str:
-        if self.args and self.args[0]:
-            return str(self.args[0])
         again = "" if self.retry_after_s is None else f", ask again in {self.retry_after_s:.3g} s"
         return f"circuit breaker {self.policy!r} is {self.state.replace('_', ' ')}{again}"

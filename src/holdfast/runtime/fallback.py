@@ -20,9 +20,11 @@ _NOTHING: Any = object()
 
 
 class Fallback:
-    """Either a `value`, or a `function` that gets the arguments of the call (it may be a coroutine function when the call is async).
+    """Either a `value`, or a `function` that gets the arguments of the call (it may be a coroutine function when the call is
+    async).
 
-    on         exception class, tuple of them, or function of the exception; required, because a fallback for everything hides mistakes
+    on         exception class, tuple of them, or function of the exception; required, because a fallback for everything hides
+               mistakes
     unwanted   function of the result: True takes the fallback
     What the fallback itself raises is raised, with the first failure as its context.
     """

@@ -1,8 +1,9 @@
 """Hedging: when the answer is late, ask once more and take the first; the slowest few percent get much faster.
 
-Rules: an extra attempt costs a token of the budget; the first success wins; an error counts only when no other attempt is under way, and
-never begins one (that is Retry's work).  Async losers are cancelled and awaited.  Plain functions run in threads, which nobody can
-cancel: a loser's deadline ends, which it sees at its next `check_deadline()` or `remaining_s()`, and the number of threads is bounded.
+Rules: an extra attempt costs a token of the budget; the first success wins; an error counts only when no other attempt is under
+way, and never begins one (that is Retry's work).  Async losers are cancelled and awaited.  Plain functions run in threads, which
+nobody can cancel: a loser's deadline ends, which it sees at its next `check_deadline()` or `remaining_s()`, and the number of
+threads is bounded.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.runtime import checks
 from holdfast.runtime.budget import RetryBudget
 from holdfast.runtime.calling import once, settled, wrap
+from holdfast.runtime.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,20 +26,21 @@ __all__ = ["Hedge"]
 
 
 class Hedge:
-    """Begins another attempt `after_s` after the last one, at most `max_extra` of them per call.  Only for calls that may run twice.
+    """Begins another attempt `after_s` after the last one, at most `max_extra` of them per call.  Only for calls that may run
+    twice.
 
     after_s       near the 95th percentile of the latency: then about 5 % of the calls send a second one
-    budget        a RetryBudget, by default one of its own with 10 tokens that ten successes refill by one: at most 10 % extra for long
+    budget        a RetryBudget, by default one of its own with 10 tokens that ten successes refill by one: at most 10 % extra
+                  for long
     max_threads   plain functions only: attempts alive at once, losers included; beyond, calls run in the caller's thread unhedged
     """
 
     __slots__ = ("_room", "after_s", "budget", "max_extra", "max_threads", "name")
 
     def __init__(
-        self, *, after_s: float, max_extra: int = 1, budget: RetryBudget | None = None, max_threads: int = 64, name: str = "hedge",
+        self, *, after_s: float, max_extra: int = 1, budget: RetryBudget | None = None, max_threads: int = 64,
+        name: str = "hedge",
     ):
-        from holdfast.runtime.slots import Slots
-
         self.after_s = checks.number("after_s", after_s, low=0.0)
         self.max_extra = checks.whole("max_extra", max_extra, low=1, high=10)
         self.budget = RetryBudget(max_tokens=10.0, token_ratio=0.1) if budget is None else budget
@@ -56,10 +59,10 @@ class Hedge:
                 while running := {task for task in tasks if not task.done()}:
                     patience_s = self.after_s if more and self.budget.allows else None
                     done, _ = await asyncio.wait(running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-                    winner = next((task for task in tasks if task in done and not task.cancelled() and task.exception() is None), None)
-                    if winner is not None:
-                        self.budget.succeeded()
-                        return winner.result()
+                    for task in done:
+                        if not task.cancelled() and task.exception() is None:
+                            self.budget.succeeded()
+                            return task.result()
                     if not done:
                         # The budget may have gone to other calls while this one waited.
                         more = self.budget.spend()

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime.calling import once
-from holdfast.runtime.deadline import deadline, remaining_s
+from holdfast.runtime.deadlines import deadline, remaining_s
 from holdfast.runtime.rejections import DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class _Race:
 
 def race(hedge: Hedge, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The caller holds one place of `hedge._room`, for the first attempt.  Its own thread only waits, up to its deadline."""
-    race = _Race(hedge._room)
+    course = _Race(hedge._room)
     attempts: list[_Attempt] = []
 
     def begin() -> None:
-        attempt = _Attempt(lambda: once(function, args, kwargs), race)
+        attempt = _Attempt(lambda: once(function, args, kwargs), course)
         attempt.start()
         attempts.append(attempt)
 
@@ -80,7 +80,7 @@ def race(hedge: Hedge, function: Callable[..., Any], args: tuple[Any, ...], kwar
         while failed < len(attempts):
             more = more and len(attempts) <= hedge.max_extra and hedge.budget.allows
             left_s = remaining_s()
-            ended = race.next(remaining_s(hedge.after_s) if more else left_s)
+            ended = course.next(remaining_s(hedge.after_s) if more else left_s)
             if ended is None:
                 if remaining_s() == 0.0:
                     raise DeadlineExceeded("the deadline passed while the attempts ran", policy=hedge.name)

@@ -1,7 +1,7 @@
 """Rate limiter: a token bucket, kept as the one number that GCRA needs.
 
-Rules: a call that must wait reserves its moment first, so waiting calls go in order and never burst; a moment that its call gave up
-(cancellation) is handed to the next one that can use it; nobody waits longer than was allowed.
+Rules: a call that must wait reserves its moment first, so waiting calls go in order and never burst; a moment that its call gave
+up (cancellation) is handed to the next one that can use it; nobody waits longer than was allowed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.runtime import checks
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import once, settled, wrap
-from holdfast.runtime.deadline import remaining_s
+from holdfast.runtime.deadlines import remaining_s
 from holdfast.runtime.rejections import RateLimited
 
 if TYPE_CHECKING:
@@ -28,14 +28,17 @@ __all__ = ["RateLimiter"]
 
 
 class RateLimiter:
-    """On average `rate` calls per `per_s` seconds, up to `burst` of them at once; in any t seconds at most burst + rate * t / per_s.
+    """On average `rate` calls per `per_s` seconds, up to `burst` of them at once; in any t seconds at most burst + rate * t /
+    per_s.
 
     max_wait_s=0 refuses at once; above, a call waits up to that long (and up to the deadline of the context) for its turn.
     Threads and tasks may share one limiter.  For a limit shared by several processes see `extras.limits`.
     Source of the algorithm: ITU-T I.371, generic cell rate algorithm (virtual scheduling).
     """
 
-    __slots__ = ("_asleep", "_clock", "_freed", "_lock", "_next_s", "_sleep", "_step_s", "_slack_s", "burst", "max_wait_s", "name")
+    __slots__ = (
+        "_asleep", "_clock", "_freed", "_lock", "_next_s", "_slack_s", "_sleep", "_step_s", "burst", "max_wait_s", "name",
+    )
 
     def __init__(
         self,

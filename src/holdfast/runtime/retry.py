@@ -1,7 +1,7 @@
 """Retry: the first attempt inline, everything else only once it has failed.
 
-Rules: a call that succeeds at once pays for one `try`; the decision whether and when to go on is one pure series, the same for plain
-and async calls; the caller's own exception, the last one, is raised unchanged.
+Rules: a call that succeeds at once pays for one `try`; the decision whether and when to go on is one pure series, the same for
+plain and async calls; the caller's own exception, the last one, is raised unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from holdfast.runtime import checks
 from holdfast.runtime.backoff import Backoff
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import is_async, refuse_coroutine, settled
-from holdfast.runtime.deadline import remaining_s
+from holdfast.runtime.deadlines import remaining_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,9 @@ __all__ = ["Retry", "RetryEvent", "retry_after_s"]
 
 
 class RetryEvent(NamedTuple):
-    """Another attempt follows in `delay_s`.  `attempt` counts from 1 and is the one that failed; `error` is None for a bad result."""
+    """Another attempt follows in `delay_s`.  `attempt` counts from 1 and is the one that failed; `error` is None for a bad
+    result.
+    """
 
     policy: str
     attempt: int
@@ -52,8 +54,8 @@ class Retry:
     on             exception class, tuple of them, or function of the exception: which failures are worth another attempt
     unwanted       function of the result: True asks for another attempt; after the last one the result is returned
     total_s        no attempt begins later than this after the first; the deadline of the context holds as well
-    retry_after    function of the exception or unwanted result: seconds the other side asked us to wait, or None; it is waited in full, or,
-                   above `max_retry_after_s` or the deadline, no further attempt is made
+    retry_after    function of the exception or unwanted result: seconds the other side asked us to wait, or None; it is waited
+                   in full, or, above `max_retry_after_s` or the deadline, no further attempt is made
     budget         shared by all callers of one service
     listener       gets a RetryEvent before every pause; what it raises is dropped
     """

@@ -1,8 +1,8 @@
 """Slots that threads and tasks take and give back, with a bounded queue: beneath the bulkhead and the adaptive limit.
 
-Rules: a free slot is taken and given back without a lock (a deque's pop and append are atomic, also on free-threaded builds).  Waiters
-are served in order of arrival.  Who stops waiting (timeout, cancellation, Ctrl-C) decides under the lock whether it had been served,
-and gives back what it will not use; so no slot is ever lost.
+Rules: a free slot is taken and given back without a lock (a deque's pop and append are atomic, also on free-threaded builds).
+Waiters are served in order of arrival.  Who stops waiting (timeout, cancellation, Ctrl-C) decides under the lock whether it had
+been served, and gives back what it will not use; so no slot is ever lost.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Slots:
                     self.debt -= 1
                     return
         self.free.append(None)
-        # Looked at after the append: a waiter enters the queue before it looks for a free slot once more, so one of the two sees the other.
+        # Looked at after the append: a waiter enters the queue before it looks for a free slot once more, so one of the two sees
+        # the other.
         if self.waiters:
             self._serve()
 

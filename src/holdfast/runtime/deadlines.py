@@ -1,8 +1,9 @@
 """Deadlines that nested calls inherit: an inner one can only shorten what is left, and anybody may read it.
 
 Rules: the deadline travels in a context variable, so it follows awaits and tasks, and a thread only when its context is copied.
-Async code is interrupted by asyncio.timeout.  Plain code cannot be interrupted from outside: its deadline is looked at when a call
-begins (and ends, if so asked), and by whoever reads `remaining_s()` to bound a wait of its own, as the adapters in `extras` do.
+Async code is interrupted by asyncio.timeout.  Plain code cannot be interrupted from outside: its deadline is looked at when a
+call begins (and ends, if so asked), and by whoever reads `remaining_s()` to bound a wait of its own, as the adapters in `extras`
+do.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def check_deadline() -> None:
 class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
     """`with deadline(2.0):` or `async with deadline(2.0):`.  Seconds count from entering; one object serves one block.
 
-    The plain form refuses to begin when the time is over and lets the block read what is left; the async form cancels the block when
-    time is up and raises DeadlineExceeded in its place.
+    The plain form refuses to begin when the time is over and lets the block read what is left; the async form cancels the block
+    when time is up and raises DeadlineExceeded in its place.
     """
 
     __slots__ = ("_clock", "_limit", "_policy", "_seconds", "_timeout", "_token")
@@ -111,6 +112,7 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
 
     def end(self) -> None:
         """Nothing is left from now on, for plain code that reads the deadline in another thread."""
+        self._seconds = 0.0  # in case the block is yet to begin
         if self._limit is not None:
             self._limit.over = True
 

@@ -1,0 +1,180 @@
+"""What a breaker is between two changes of state.  A call records into the era that admitted it, so that its result, when it comes
+late, meets an object that nobody looks at any more.
+
+Rules: `record` and `admit` are called under the breaker's lock and decide, they never act: they give the next state, or None.
+`plain` and `timed` tell the wrappers, without a lock, that every call is let in and that a fast success is only one `next`:
+`plain` needs no clock at all; `timed` needs it, for slow calls or a window of time, and holds until `fast_until_s`.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from holdfast.runtime.breaker_windows import CountWindow, TimeWindow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from holdfast.runtime.breaker_settings import BreakerSettings
+
+    State = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
+    Outcome = Literal["success", "failure", "ignored"]
+
+STATES = ("closed", "open", "half_open", "forced_open", "disabled", "metrics_only")
+
+
+class Counting:
+    """closed, and metrics_only, which counts and never opens."""
+
+    __slots__ = (
+        "admits", "fast", "fast_until_s", "ignored", "number", "plain", "settings", "since_s", "slow_s", "state", "timed", "window",
+        "_sole",
+    )  # fmt: skip
+
+    def __init__(self, state: State, number: int, settings: BreakerSettings, now_s: float, quick: bool) -> None:
+        self.state = state
+        self.number = number
+        self.settings = settings
+        self.since_s = now_s
+        self.admits = True
+        self.ignored = 0
+        self.slow_s = inf if settings.slow_call_s is None else settings.slow_call_s
+        self.window: CountWindow | TimeWindow
+        if settings.window_s is None:
+            self.window = CountWindow(settings.window_calls)
+        else:
+            self.window = TimeWindow(settings.window_s, settings.window_buckets, now_s)
+        self.fast = self.window.fast
+        self.fast_until_s = -inf
+        self.plain = False
+        self.timed = False
+        self._sole = False
+        self.may_be_quick(quick)
+
+    def may_be_quick(self, quick: bool) -> None:
+        """`quick`: the interpreter counts in one step, and nobody asked to see every success."""
+        settings = self.settings
+        quick = quick and settings.failure_result is None and settings.ignore_result is None
+        needs_clock = settings.window_s is not None or settings.slow_call_s is not None
+        self.timed = quick and needs_clock
+        self._sole = quick and not needs_clock
+        self._gate(self.window.counts(self.since_s)[0])
+        if not quick:
+            self.fast_until_s = -inf
+
+    def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
+        if outcome == "ignored":
+            self.ignored += 1
+            return None
+        calls, failures, slow_calls = self.window.record(now_s, outcome == "failure", slow)
+        self._gate(calls)
+        settings = self.settings
+        if calls < settings.min_calls or self.state == "metrics_only":
+            return None
+        # Divided, not multiplied: 3 / 30 is 0.1, but 0.1 * 30 is more than 3.
+        return "open" if failures / calls >= settings.failure_rate or slow_calls / calls >= settings.slow_rate else None
+
+    def _gate(self, calls: int) -> None:
+        # Below min_calls even a success can open the breaker: it may be the call that makes a verdict possible.
+        enough = calls >= self.settings.min_calls
+        if self._sole:
+            self.plain = enough
+        elif self.timed:
+            self.fast_until_s = self.window.ends_s if enough else -inf
+
+    def counts(self, now_s: float) -> tuple[int, int, int]:
+        return self.window.counts(now_s)
+
+    def ever(self) -> tuple[int, int, int, int]:
+        """Successes, failures, slow and ignored calls since the era began."""
+        return self.window.successes_ever(), self.window.failures_ever, self.window.slow_ever, self.ignored
+
+
+class HalfOpen:
+    """A round of trials.  It ends with a verdict, or at `until_s` without one."""
+
+    __slots__ = (
+        "admits", "failures", "given", "ignored", "in_flight", "number", "plain", "settings", "since_s", "slow", "state", "successes",
+        "timed", "until_s", "_failures_to_open", "_slow_to_open",
+    )  # fmt: skip
+
+    def __init__(self, number: int, settings: BreakerSettings, now_s: float) -> None:
+        self.state: State = "half_open"
+        self.number = number
+        self.settings = settings
+        self.since_s = now_s
+        self.until_s = now_s + settings.half_open_at_most_s
+        self.admits = self.plain = self.timed = False
+        self.given = self.in_flight = self.successes = self.failures = self.slow = self.ignored = 0
+        rate = settings.failure_rate if settings.trial_failure_rate is None else settings.trial_failure_rate
+        self._failures_to_open = _least(rate, settings.trials)
+        self._slow_to_open = _least(settings.slow_rate, settings.trials)
+
+    def admit(self) -> bool:
+        settings = self.settings
+        if self.given >= settings.trials or (settings.trials_at_once is not None and self.in_flight >= settings.trials_at_once):
+            return False
+        self.given += 1
+        self.in_flight += 1
+        return True
+
+    def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
+        self.in_flight -= 1
+        if outcome == "ignored":
+            self.given -= 1  # it taught nothing, so another one takes its place
+            self.ignored += 1
+            return None
+        self.successes += outcome == "success"
+        self.failures += outcome == "failure"
+        self.slow += slow
+        trials = self.settings.trials
+        done = self.successes + self.failures
+        if self.settings.full_round and done < trials:
+            return None
+        if self.failures >= self._failures_to_open or self.slow >= self._slow_to_open:
+            return "open"
+        missing = trials - done
+        if self.failures + missing < self._failures_to_open and self.slow + missing < self._slow_to_open:
+            return "closed"
+        return None
+
+    def counts(self, now_s: float) -> tuple[int, int, int]:
+        return self.successes + self.failures, self.failures, self.slow
+
+    def ever(self) -> tuple[int, int, int, int]:
+        return self.successes, self.failures, self.slow, self.ignored
+
+
+class Standing:
+    """open (until `until_s`), forced_open and disabled: nothing that a call does changes these."""
+
+    __slots__ = ("admits", "number", "plain", "settings", "since_s", "state", "timed", "until_s")
+
+    def __init__(self, state: State, number: int, settings: BreakerSettings, now_s: float, until_s: float = inf) -> None:
+        self.state = state
+        self.number = number
+        self.settings = settings
+        self.since_s = now_s
+        self.until_s = until_s
+        self.admits = state == "disabled"
+        self.plain = self.timed = False
+
+    def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
+        return None
+
+    def counts(self, now_s: float) -> tuple[int, int, int]:
+        return 0, 0, 0
+
+    def ever(self) -> tuple[int, int, int, int]:
+        return 0, 0, 0, 0
+
+
+def _least(rate: float, trials: int) -> int:
+    """The fewest bad ones of `trials` whose share reaches the rate."""
+    bad = max(1, int(rate * trials))  # may be one too low because of rounding, or one too high: 0.1 * 30 is more than 3
+    while bad > 1 and (bad - 1) / trials >= rate:
+        bad -= 1
+    while bad / trials < rate:
+        bad += 1
+    return bad

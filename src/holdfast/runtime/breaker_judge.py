@@ -1,0 +1,70 @@
+"""Whether an exception or a result is a success, a failure, or nothing.
+
+Rules: a predicate that raises makes the call a failure and is logged; it never replaces what the call gave its caller.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from holdfast.runtime.errors import Rejected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdfast.runtime.breaker_eras import Outcome
+    from holdfast.runtime.breaker_settings import BreakerSettings, Errors
+
+
+def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
+    if not isinstance(error, Exception):
+        # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the callee.
+        return "failure" if type(error).__name__ == "CancelledError" and _our_deadline_passed() else "ignored"
+    if isinstance(error, Rejected) and not isinstance(error, TimeoutError):
+        return "ignored"  # a policy within refused: the callee was not asked
+    kind = type(error)
+    if kind.__name__ == "CancelledError" and kind.__module__.startswith("concurrent.futures"):
+        return "ignored"  # an Exception for reasons of history
+    try:
+        if _matches(settings.ignore_on, error):
+            return "ignored"
+        return "failure" if _matches(settings.failure_on, error) else "success"
+    except Exception:
+        _log_broken_predicate("of exceptions")
+        return "failure"
+
+
+def of_result(settings: BreakerSettings, result: Any) -> Outcome:
+    try:
+        if settings.ignore_result is not None and settings.ignore_result(result):
+            return "ignored"
+        return "failure" if settings.failure_result is not None and settings.failure_result(result) else "success"
+    except Exception:
+        _log_broken_predicate("of results")
+        return "failure"
+
+
+def _matches(errors: Errors, error: BaseException) -> bool:
+    if isinstance(errors, type | tuple):
+        return isinstance(error, errors)
+    return bool(errors(error))
+
+
+def _our_deadline_passed() -> bool:
+    """A deadline around the breaker ends its call by cancelling it.  Whoever uses one has loaded its module."""
+    module = sys.modules.get("holdfast.runtime.deadlines")
+    limit = None if module is None else module._CURRENT.get()
+    passed = False
+    while limit is not None:
+        if limit.over:
+            return False  # the loser of a race: given up, not too slow
+        passed = passed or limit.at_s <= limit.clock()
+        limit = limit.outer
+    return passed
+
+
+def _log_broken_predicate(which: str) -> None:
+    import logging  # slow to import, and needed only by people with a mistake in a predicate
+
+    logging.getLogger("holdfast.runtime").exception("a circuit breaker's predicate %s raised; the call counts as a failure", which)

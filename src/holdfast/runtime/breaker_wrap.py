@@ -1,0 +1,230 @@
+"""The guarded forms of a function, one for each kind of function.
+
+Rules: the common case stands first and is written out in each form, since a call into a helper costs more than all the rest.  A
+function is never called to find out what it is.
+"""
+
+from __future__ import annotations
+
+from holdfast.runtime.breaker_eras import Counting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from typing import Any
+
+    from holdfast.runtime.breaker import CircuitBreaker, Era
+
+_GENERATOR, _COROUTINE_FUNCTION, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of a code object, as in the module inspect
+
+
+async def _nothing() -> None:
+    """To have the type of a coroutine without importing `types`."""
+
+
+_nothing_yet = _nothing()
+_Coroutine = type(_nothing_yet)
+_nothing_yet.close()
+
+
+def wrapped(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
+    from functools import WRAPPER_ASSIGNMENTS, update_wrapper
+
+    if not callable(function):
+        raise TypeError(f"{function!r} is not a function")
+    flags = _flags(function)
+    if flags & _COROUTINE_FUNCTION:
+        wrapper = _of_coroutine(breaker, function)
+    elif flags & _ASYNC_GENERATOR:
+        wrapper = _of_async_generator(breaker, function)
+    elif flags & _GENERATOR:
+        wrapper = _of_generator(breaker, function)
+    else:
+        wrapper = _of_plain(breaker, function)
+    return update_wrapper(wrapper, function, assigned=[name for name in WRAPPER_ASSIGNMENTS if hasattr(function, name)])
+
+
+def _flags(function: Any) -> int:
+    """Of what runs in the end: within a functools.partial, a bound method, an object with `__call__`."""
+    while not hasattr(function, "__code__"):
+        if hasattr(function, "_is_coroutine_mark"):  # inspect.markcoroutinefunction
+            return _COROUTINE_FUNCTION
+        if isinstance(function, type):
+            return 0
+        inner = getattr(function, "func", None) if type(function).__name__ == "partial" else getattr(function, "__func__", None)
+        if inner is None:
+            inner = getattr(type(function), "__call__", None)  # noqa: B004 - its code is wanted, not whether it is callable
+            return int(getattr(getattr(inner, "__code__", None), "co_flags", 0))
+        function = inner
+    return _COROUTINE_FUNCTION if hasattr(function, "_is_coroutine_mark") else int(function.__code__.co_flags)
+
+
+def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    clock = breaker._clock
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        era = breaker._era
+        if era.plain:
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                breaker._raised(era, error, None)
+                raise
+            if type(result) is _Coroutine:
+                return _awaited(breaker, era, None, result)
+            next(era.fast)  # type: ignore[union-attr,call-overload]
+            return result
+        if era.timed:
+            started_s = clock()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                breaker._raised(era, error, started_s)
+                raise
+            if type(result) is _Coroutine:
+                return _awaited(breaker, era, started_s, result)
+            now_s = clock()
+            if now_s - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
+                next(era.window.fast)  # type: ignore[union-attr,call-overload]
+            else:
+                breaker._end(era, "success", started_s, None)
+            return result
+        era = breaker._admit()
+        return _watch(breaker, era, function, args, kwargs)
+
+    return wrapper
+
+
+def _watch(breaker: CircuitBreaker, era: Era, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    started_s = breaker._clock()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        breaker._raised(era, error, started_s)
+        raise
+    if type(result) is _Coroutine:
+        return _awaited(breaker, era, started_s, result)
+    breaker._returned(era, result, started_s)
+    return result
+
+
+async def _awaited(breaker: CircuitBreaker, era: Era, started_s: float | None, awaitable: Awaitable[Any]) -> Any:
+    """A plain function that gave a coroutine: the call ends when that does."""
+    try:
+        result = await awaitable
+    except BaseException as error:
+        breaker._raised(era, error, started_s)
+        raise
+    breaker._returned(era, result, started_s)
+    return result
+
+
+def _of_coroutine(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    clock = breaker._clock
+
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        era = breaker._era
+        if era.plain:
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                breaker._raised(era, error, None)
+                raise
+            next(era.fast)  # type: ignore[union-attr,call-overload]
+            return result
+        timed = era.timed
+        if not timed:
+            era = breaker._admit()
+        started_s = clock()
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            breaker._raised(era, error, started_s)
+            raise
+        if timed and (now_s := clock()) - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
+            next(era.window.fast)  # type: ignore[union-attr,call-overload]
+        else:
+            breaker._returned(era, result, started_s)
+        return result
+
+    return wrapper
+
+
+def _of_generator(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        era = breaker._admit()
+        # No start time: most of a generator's life is spent in whoever reads it, so it is never slow.
+        try:
+            result = yield from function(*args, **kwargs)
+        except BaseException as error:
+            breaker._raised(era, error, None)
+            raise
+        breaker._returned(era, result, None)
+        return result
+
+    return wrapper
+
+
+def _of_async_generator(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        era = breaker._admit()
+        try:
+            source = function(*args, **kwargs)
+            try:
+                item = await anext(source)
+                while True:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        item = await source.athrow(error)
+                    else:
+                        item = await source.asend(sent)
+            except StopAsyncIteration:
+                pass
+            finally:
+                await source.aclose()
+        except BaseException as error:
+            breaker._raised(era, error, None)
+            raise
+        breaker._returned(era, None, None)
+
+    return wrapper
+
+
+def call(breaker: CircuitBreaker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    era = breaker._admit()
+    started_s = None if type(era) is Counting and era.plain else breaker._clock()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        breaker._raised(era, error, started_s)
+        raise
+    if type(result) is _Coroutine:
+        result.close()
+        breaker._end(era, "ignored", None, None)
+        raise TypeError(f"{function!r} gives a coroutine: use acall, or decorate the coroutine function; it did not run")
+    _finish(breaker, era, result, started_s)
+    return result
+
+
+async def acall(breaker: CircuitBreaker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    era = breaker._admit()
+    started_s = None if type(era) is Counting and era.plain else breaker._clock()
+    try:
+        result = function(*args, **kwargs)
+        if hasattr(result, "__await__"):
+            result = await result
+    except BaseException as error:
+        breaker._raised(era, error, started_s)
+        raise
+    _finish(breaker, era, result, started_s)
+    return result
+
+
+def _finish(breaker: CircuitBreaker, era: Era, result: object, started_s: float | None) -> None:
+    if started_s is None:
+        next(era.fast)  # type: ignore[union-attr,call-overload]
+    else:
+        breaker._returned(era, result, started_s)
