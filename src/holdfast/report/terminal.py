@@ -15,7 +15,7 @@ from holdfast.report.findings import Judged, Report
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDE = 118
+WIDE = 140
 """Columns from which every column of the table fits on one line."""
 
 COLOURS = {"met": "green", "violated": "bold red", "incomplete": "yellow", "skipped": "yellow"}
