@@ -72,7 +72,7 @@ def _commands(figures: Figures, repeat: int) -> None:
 def _run(topology: Path, folder: Path, seed: int) -> tuple[dict, Record]:
     runs = folder / f"runs-{time.monotonic_ns()}"
     words = ["drill", str(topology), "--json", "--seed", str(seed), "--runs", str(runs)]
-    done = subprocess.run([sys.executable, "-m", "holdfast", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([sys.executable, "-m", "holdfast", *words], capture_output=True, text=True)
     if not done.stdout:
         sys.exit(f"the run failed with {done.returncode}:\n{done.stderr[-3000:]}")
     (record,) = runs.glob("*/record.sqlite")

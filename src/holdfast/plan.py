@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from holdfast.blueprint import Blueprint, Host, Process, Segment, Site, secrets_in
+from holdfast.blueprint import Blueprint, Host, Segment, Site, secrets_in
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
@@ -68,7 +68,9 @@ def _names(topology: Topology, site: Site) -> Iterator[tuple[str, tuple[str, ...
 
 def examine(topology: Topology) -> tuple[Problem, ...]:
     """What the engines object to, and two programs on one port of one host."""
-    found = [problem for tier, declared in topology.tiers.items() for problem in ENGINES[declared.engine].objections(tier, topology)]
+    found: list[Problem] = []
+    for tier, declared in topology.tiers.items():
+        found += ENGINES[declared.engine].objections(tier, topology)
     bound: dict[tuple[str, int], list[str]] = defaultdict(list)
     for instance in topology.instances:
         for port in ENGINES[instance.engine].ports(instance.tier, topology):

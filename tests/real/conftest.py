@@ -1,4 +1,7 @@
-"""Tests here run real programs in real labs.  What is missing skips them by name; HOLDFAST_REQUIRE_ENGINES=1 makes that a failure."""
+"""Tests here run real programs in real labs.
+
+What is missing skips them by name; HOLDFAST_REQUIRE_ENGINES=1 makes that a failure.
+"""
 
 import os
 import subprocess

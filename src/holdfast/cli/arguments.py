@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from importlib import import_module
 
+DESCRIPTION = "The test suite for failover: describe a service, run it for real, break it, see what clients saw."
 EPILOG = """\
 A topology is a folder with a topology.yaml, or such a file.
 
@@ -21,7 +22,7 @@ def _verb(module: str, function: str) -> Callable[[argparse.Namespace], int]:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="holdfast", description="The test suite for failover: describe a service, run it for real, break it, see what clients saw.",
+        prog="holdfast", description=DESCRIPTION,
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     made.add_argument("--version", action="version", version=_version())
@@ -46,13 +47,15 @@ def parser() -> argparse.ArgumentParser:
     up = add("up", "up", "up", "run the service in a lab until Ctrl-C")
     _topology(up)
     _lab(up)
-    up.add_argument("--publish", type=int, metavar="PORT", help="make the service reachable on 127.0.0.1, its first route on this port")
+    publish = "make the service reachable on 127.0.0.1: its first route on this port, the next on the next"
+    up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
     _inside(up)
 
     drill = add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw")
     _topology(drill)
     _lab(drill)
-    drill.add_argument("--only", action="append", default=[], metavar="FAULT", help="only these drills, by fault or by name; may be repeated")
+    only = "only these drills, by fault or by name; may be repeated"
+    drill.add_argument("--only", action="append", default=[], metavar="FAULT", help=only)
     drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
     drill.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     drill.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
@@ -79,6 +82,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _port(text: str) -> int:
+    """argparse names the argument and shows this message."""
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; write a number from 1 to 65535")
+    return int(text)
+
+
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -93,7 +103,8 @@ def _topology(verb: argparse.ArgumentParser) -> None:
 
 
 def _lab(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--lab", choices=("auto", "namespaces", "loopback"), default="auto", help="where to run it (default: the best there is)")
+    labs = ("auto", "namespaces", "loopback")
+    verb.add_argument("--lab", choices=labs, default="auto", help="where to run it (default: the best there is)")
     _runs(verb)
 
 

@@ -52,13 +52,13 @@ def drill(arguments: argparse.Namespace) -> int:
         print(f"seed {seed}, lab {choice.lab}" + (f" ({choice.reason})" if choice.reason else ""), file=sys.stderr)
         if choice.lab == "namespaces":
             site_for(topology, choice.lab, folder)  # a missing program is told before anything starts
-            return reenter(arguments, folder, seed=seed, lab=choice.lab)
+            return reenter(folder, seed=seed, lab=choice.lab)
         arguments.lab, reason = choice.lab, choice.reason
     else:
         folder, reason = Path(arguments.into), ""
     site = site_for(topology, arguments.lab, folder)
     interrupted = _rehearse(topology, site, folder, seed, drills, reason)
-    return _show(folder, arguments) if not interrupted else interrupted
+    return interrupted or _show(folder, arguments)
 
 
 def _rehearse(topology: Topology, site: Site, folder: Path, seed: int, drills: tuple[Drill, ...], reason: str) -> int:
@@ -99,7 +99,8 @@ def _carry_out(session: Callable[[], object], store: Store, folder: Path) -> int
         if refused is None:
             raise
         for problem in refused.problems:
-            store.event(Event(at_s=0.0, kind="problem", subject=problem.where, detail={"what": problem.what, "remedy": problem.remedy}))
+            detail = {"what": problem.what, "remedy": problem.remedy}
+            store.event(Event(at_s=0.0, kind="problem", subject=problem.where, detail=detail))
         raise refused from None
     return 0
 
@@ -127,7 +128,8 @@ def _describe(
         {
             "id": folder.name, "began_wall": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
             "service": topology.service, "lab": lab.name, "fidelity": lab.name, "lab_notes": notes,
-            "programs": described(site.programs), "holdfast_version": version("holdfast"), "command": shlex.join(["holdfast", *sys.argv[1:3]]),
+            "programs": described(site.programs), "holdfast_version": version("holdfast"),
+            "command": shlex.join(["holdfast", *sys.argv[1:3]]),
         },
     )  # fmt: skip
     limits = topology.objectives
@@ -158,7 +160,10 @@ def _describe(
             for host in lab.blueprint.hosts
         ],
     )
-    store.meta("drills", [{"name": each.name, "fault": each.fault, "target": each.target, "hold_s": each.hold_s} for each in drills])
+    store.meta(
+        "drills",
+        [{"name": each.name, "fault": each.fault, "target": each.target, "hold_s": each.hold_s} for each in drills],
+    )
 
 
 def _show(folder: Path, arguments: argparse.Namespace) -> int:

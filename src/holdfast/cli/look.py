@@ -73,6 +73,5 @@ def _ask(runs: str, question: dict[str, Any]) -> tuple[dict[str, Any], list[int]
             return control.ask(path.parent, question)
         except OSError:
             continue
-    raise Refused(
-        Problem("no lab is running", where=str(Path(runs)), remedy="start one with `holdfast up TOPOLOGY`; --runs names its folder")
-    )
+    remedy = "start one with `holdfast up TOPOLOGY`; --runs names its folder"
+    raise Refused(Problem("no lab is running", where=str(Path(runs)), remedy=remedy))

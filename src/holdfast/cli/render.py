@@ -42,7 +42,7 @@ def render(arguments: argparse.Namespace) -> int:
     if arguments.no_check:
         print("not checked: --no-check")
         return MET
-    return _check(topology, arguments)
+    return _check(topology)
 
 
 def production_site(topology: Topology) -> Site:
@@ -76,7 +76,8 @@ def _write(blueprint: Blueprint, output: Path) -> list[Path]:
             target.write_text(text)
             target.chmod(mode)
     except OSError as error:
-        raise Refused(Problem(f"cannot write: {error.strerror}", where=str(error.filename or output), remedy="free space or choose another folder")) from None
+        where, remedy = str(error.filename or output), "free space or choose another folder"
+        raise Refused(Problem(f"cannot write: {error.strerror}", where=where, remedy=remedy)) from None
     return sorted(files)
 
 
@@ -86,7 +87,7 @@ def _files(blueprint: Blueprint) -> Iterator[tuple[Path, tuple[str, int]]]:
             yield Path(process.host + path), (file.text, file.mode)
 
 
-def _check(topology: Topology, arguments: argparse.Namespace) -> int:
+def _check(topology: Topology) -> int:
     try:
         choice = choose_lab("auto")
         folder = new_folder("holdfast-runs", f"{topology.service}-render")
@@ -99,7 +100,7 @@ def _check(topology: Topology, arguments: argparse.Namespace) -> int:
         print(f"not checked: a checker wants its host and its production paths, and {choice.reason}")
         return MET
     try:
-        return reenter(arguments, folder)
+        return reenter(folder)
     finally:
         _forget(folder)
 

@@ -1,6 +1,5 @@
 """Run something in a lab: start again inside the namespaces, end on a signal, bring the right lab up."""
 
-import argparse
 import asyncio
 import signal
 import sys
@@ -16,7 +15,7 @@ from holdfast.lab.verbs import Lab
 E = TypeVar("E", bound=BaseException)
 
 
-def reenter(arguments: argparse.Namespace, folder: Path, *, lab: str = "", seed: int | None = None, keep: Sequence[int] = ()) -> int:
+def reenter(folder: Path, *, lab: str = "", seed: int | None = None, keep: Sequence[int] = ()) -> int:
     """The same command inside fresh namespaces, with what was already decided.  Returns its exit code."""
     words = [*sys.argv[1:], "--into", str(folder)]
     words += ["--lab", lab] if lab else []

@@ -19,7 +19,7 @@ from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
 from holdfast.plan import examine, programs_needed
 from holdfast.probes.settings import PROBES
-from holdfast.topology.check import check
+from holdfast.topology.check import check, countable, references
 from holdfast.topology.load import Kinds, load
 from holdfast.topology.model import Topology
 from holdfast.topology.wording import in_order
@@ -46,7 +46,9 @@ def kinds() -> Kinds:
 def sensible(path: str) -> Topology:
     """Raises Refused with every problem that the file has, whoever found it."""
     topology = load(Path(path), kinds())
-    problems = check(topology) or (*examine(topology), *prepare.objections(topology), *drill.objections(topology))
+    problems = [*check(topology)]
+    if countable(topology) and not references(topology):
+        problems += [*examine(topology), *prepare.objections(topology), *drill.objections(topology)]
     if problems:
         raise Refused(in_order(problems))
     return topology
@@ -64,7 +66,8 @@ def choose_lab(asked: str) -> Choice:
     """Raises Refused where the lab that was asked for cannot be had."""
     machine = doctor.machine()
     if not machine.is_linux:
-        raise Refused(Problem("labs run on Linux only", where=sys.platform, remedy="use `check` and `render` here, and drill on Linux"))
+        remedy = "use `check` and `render` here, and drill on Linux"
+        raise Refused(Problem("labs run on Linux only", where=sys.platform, remedy=remedy))
     if asked == "loopback":
         return Choice(lab="loopback", reason="asked for")
     if not machine.namespaces_refused:
@@ -129,9 +132,11 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
             else:
                 found[name] = chance.token_urlsafe(18)
         except OSError as error:
-            problems.append(Problem(f"cannot read the secret {name}: {error.strerror}", where, "correct the path or its permissions"))
+            what = f"cannot read the secret {name}: {error.strerror}"
+            problems.append(Problem(what, where, "correct the path or its permissions"))
         except KeyError as error:
-            problems.append(Problem(f"the environment has no {error.args[0]}, where the secret {name} should be", where, "set it"))
+            what = f"the environment has no {error.args[0]}, where the secret {name} should be"
+            problems.append(Problem(what, where, "set it"))
     if problems:
         raise Refused(problems)
     return found
@@ -148,7 +153,8 @@ def new_folder(runs: str, service: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise Refused(Problem(f"cannot make a folder for the run: {error.strerror}", str(base), "choose another with --runs")) from None
+            what = f"cannot make a folder for the run: {error.strerror}"
+            raise Refused(Problem(what, str(base), "choose another with --runs")) from None
         return folder
     raise Refused(Problem("a hundred runs in one second", str(base), "wait a moment"))
 
@@ -165,9 +171,11 @@ def newest(runs: str, name: str | None, file: str) -> Path:
         raise Refused(Problem(f"there is no run {name}", where=str(base), remedy="name a run's folder or its record.sqlite"))
     found: Sequence[Path] = sorted(base.glob(f"*/{file}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise Refused(Problem("there is no run yet", where=str(base), remedy="`holdfast drill TOPOLOGY` makes one; --runs names the folder"))
+        remedy = "`holdfast drill TOPOLOGY` makes one; --runs names the folder"
+        raise Refused(Problem("there is no run yet", where=str(base), remedy=remedy))
     return found[-1].parent
 
 
 def described(programs: Mapping[str, object]) -> list[dict[str, str]]:
-    return [{name: str(getattr(program, name)) for name in ("name", "version", "path", "source")} for program in programs.values()]
+    keys = ("name", "version", "path", "source")
+    return [{key: str(getattr(program, key)) for key in keys} for program in programs.values()]

@@ -38,7 +38,7 @@ def up(arguments: argparse.Namespace) -> int:
     site = site_for(topology, choice.lab, folder)
     listening = [listener(arguments.publish + index) for index in range(len(doors))] if arguments.publish else []
     if choice.lab == "namespaces":
-        return reenter(arguments, folder, lab=choice.lab, keep=[each.fileno() for each in listening])
+        return reenter(folder, lab=choice.lab, keep=[each.fileno() for each in listening])
     print(f"lab loopback ({choice.reason})", file=sys.stderr)
     return _keep(topology, site, folder, listening)
 
@@ -93,7 +93,8 @@ def _places(topology: Topology, site: Site, lab: Lab, folder: Path, listening: l
     for (tier, protocol, port), each in zip(front_doors(topology), listening, strict=False):
         lines.append(f"  {protocol:9} 127.0.0.1:{each.getsockname()[1]}  (to {tier}, port {site.port(port)})")
     for tier, protocol, port in () if listening else front_doors(topology):
-        lines.append(f"  {protocol:9} {', '.join(reach(topology, site, tier))} port {site.port(port)}, inside the lab; --publish PORT opens it")
+        addresses = ", ".join(reach(topology, site, tier))
+        lines.append(f"  {protocol:9} {addresses} port {site.port(port)}, inside the lab; --publish PORT opens it")
     for host in lab.blueprint.hosts:
         programs = ", ".join(process.name.split("/")[1] for process in lab.blueprint.on(host.name)) or "client"
         lines.append(f"  {host.name:9} {host.address:15} zone {host.zone}  {programs}")

@@ -33,13 +33,16 @@ class Wire:
     knock: Callable[[str, float], Awaitable[bool]] = knock
 
 
+SOCKETS = Wire()
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Asks from beside the hosts, or from inside one where a program only answers there."""
 
     lab: Lab
     site: Site
-    wire: Wire = Wire()
+    wire: Wire = SOCKETS
 
     async def word(self, question: Question, patience_s: float = PATIENCE_S) -> str:
         """The engine's word for the answer; `""` when there was none."""

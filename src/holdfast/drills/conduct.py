@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from holdfast.blueprint import Site
-from holdfast.drills.asking import Asker, Wire
+from holdfast.drills.asking import SOCKETS, Asker, Wire
 from holdfast.drills.beat import beat
 from holdfast.drills.drill import Drill
 from holdfast.drills.hear import Hearing
@@ -36,7 +36,7 @@ class Conductor:
 
     def __init__(
         self, *, topology: Topology, site: Site, lab: Lab, secrets: Mapping[str, str], seed: int, probes: Sequence[Probe],
-        write: Callable[[Event], None], hear: Callable[[Asked], None], wire: Wire = Wire(),
+        write: Callable[[Event], None], hear: Callable[[Asked], None], wire: Wire = SOCKETS,
     ):  # fmt: skip
         self._topology, self._site, self._lab, self._secrets = topology, site, lab, dict(secrets)
         self._rng = random.Random(seed)
@@ -85,22 +85,25 @@ class Conductor:
             self._event(happening.kind, happening.process, at_s=happening.at_s, **detail)
             if happening.kind == "process.ended":
                 self._ended.add(happening.process)
-            if self._struck_s is not None and happening.kind == "process.started" and self._victim:
-                if happening.process == self._victim.process and not self._victim.inner:
-                    self._notice("the service manager started it again", happening.at_s)
+            victim = self._victim
+            restarted = happening.kind == "process.started" and victim and victim.process == happening.process
+            if restarted and self._struck_s is not None and not victim.inner:
+                self._notice("the service manager started it again", happening.at_s)
 
     def _told(self, kind: str, subject: str, detail: dict[str, object]) -> None:
         self._event(kind, subject, **detail)
-        if kind == "role" and self._victim and detail["role"] in ("primary", "active"):
-            if not subject.startswith(f"{self._victim.host}/"):
-                self._notice(f"{subject} is {detail['role']}", self._lab.now_s())
+        leads = kind == "role" and detail["role"] in ("primary", "active")
+        if leads and self._victim and not subject.startswith(f"{self._victim.host}/"):
+            self._notice(f"{subject} is {detail['role']}", self._lab.now_s())
 
     def _notice(self, by: str, at_s: float) -> None:
         if self._victim and not self._noticed:
             self._noticed = True
             self._event("noticed", str(self._victim), at_s=at_s, what=by)
 
-    def _event(self, kind: str, subject: str = "", *, at_s: float | None = None, drill: str | None = None, **detail: object) -> None:
+    def _event(
+        self, kind: str, subject: str = "", *, at_s: float | None = None, drill: str | None = None, **detail: object
+    ) -> None:
         moment_s = self._lab.now_s() if at_s is None else at_s
         self._write(
             Event(at_s=moment_s, kind=kind, subject=subject, drill=self._drill if drill is None else drill, detail=detail)
@@ -235,7 +238,7 @@ class Conductor:
     async def _steady(self, limit_s: float) -> None:
         """Every instance in service, every tier redundant, every probe calm.  Raises TimeoutError."""
         async with asyncio.timeout(limit_s):
-            while self._unsteady():
+            while self._unsteady():  # noqa: ASYNC110 - calm comes by time passing, which no event tells
                 await asyncio.sleep(LOOK_S)
 
     def _unsteady(self) -> tuple[str, ...]:

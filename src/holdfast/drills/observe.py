@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.blueprint import Site
-from holdfast.drills.asking import Asker, Wire
+from holdfast.drills.asking import SOCKETS, Asker, Wire
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Questions
 from holdfast.lab.verbs import Lab
@@ -40,7 +40,7 @@ class Standing:
 class Observer:
     """`watch` runs until it is cancelled."""
 
-    def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told, wire: Wire = Wire()):
+    def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told, wire: Wire = SOCKETS):
         self.instances = running_instances(topology, site)
         self.standing = Standing(
             service={instance.name: "" for instance in self.instances},
@@ -110,7 +110,8 @@ class Observer:
         redundant = not missing
         if redundant != self._was_redundant:
             if self._was_redundant is not None or redundant:
-                self._told("redundancy.back" if redundant else "redundancy.lost", self._topology.service, {"missing": list(missing)})
+                kind = "redundancy.back" if redundant else "redundancy.lost"
+                self._told(kind, self._topology.service, {"missing": list(missing)})
             self._was_redundant = redundant
 
     @property

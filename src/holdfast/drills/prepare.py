@@ -45,7 +45,8 @@ def _ledger_objections(name: str, declared: Ledger, topology: Topology) -> list[
     through = declared.through or declared.ledger
     if through != declared.ledger and topology.tiers[through].routes.get("postgres") != declared.ledger:
         where = topology.located("probes", name, "through")
-        return [Problem(f"{through} does not route postgres to {declared.ledger}", where, f"add `postgres: {declared.ledger}` to its routes")]
+        remedy = f"add `postgres: {declared.ledger}` to its routes"
+        return [Problem(f"{through} does not route postgres to {declared.ledger}", where, remedy)]
     return []
 
 
@@ -74,7 +75,8 @@ def _ledger(
     through = declared.through or declared.ledger
     settings = topology.tiers[declared.ledger].settings
     port, node_port = port_of(topology, through, "postgres"), port_of(topology, declared.ledger, "postgres")
-    assert port and node_port, "examine() refuses a ledger on what does not speak postgres"
+    assert port is not None, "objections() refuses a ledger through what does not route postgres"
+    assert node_port is not None, "objections() refuses a ledger on what does not speak postgres"
     database = Database(
         through=reach(topology, site, through), port=site.port(port), node_port=site.port(node_port),
         nodes={

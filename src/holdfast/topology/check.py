@@ -26,7 +26,7 @@ Rule = Callable[[Topology], Iterator[Problem]]
 def check(topology: Topology) -> tuple[Problem, ...]:
     """Every problem in the order of the file, or nothing."""
     problems = [*references(topology)]
-    if _countable(topology):
+    if countable(topology):
         problems += [problem for rule in COUNTING for problem in rule(topology)]
     problems += [problem for rule in SENSE for problem in rule(topology)]
     return in_order(problems)
@@ -94,7 +94,7 @@ def tiers_named(topology: Topology) -> Iterator[Problem]:
 def probes_named(topology: Topology) -> Iterator[Problem]:
     """A probe asks tiers, or single hosts of them, from a client."""
     known = _declared(topology)
-    hosts = {place.name for place in topology.places} if _countable(topology) else None
+    hosts = {place.name for place in topology.places} if countable(topology) else None
     for name, probe in topology.probes.items():
         for target in getattr(probe, "tiers", ()):
             if target not in known and (hosts is None or target not in hosts):
@@ -164,7 +164,7 @@ def _hosts(topology: Topology) -> int:
     return sum(min(tier.replicas, MOST_REPLICAS) for tier in topology.tiers.values() if tier.on is None)
 
 
-def _countable(topology: Topology) -> bool:
+def countable(topology: Topology) -> bool:
     """Whether hosts and instances can be listed at all."""
     if _hosts(topology) > MOST_HOSTS:
         return False
