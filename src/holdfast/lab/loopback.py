@@ -6,6 +6,7 @@ can lose its power or its network, and a client's connections come from 127.0.0.
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ T = TypeVar("T")
 _SOURCE = str(Path(holdfast.__file__).parents[1])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.loopback_host import main; main(int(sys.argv[2]))"
 _ENDING_S = 10.0
+_LEAST_FREE_BYTES = 256 << 20
 WHY_NOT = {
     "power": "hosts are only processes here: the kernel would close their connections and so tell everyone, as no power cut does",
     "wire": "all hosts share this machine's one network, so there is no cable to pull",
@@ -195,9 +197,6 @@ class LoopbackLab:
         while left and self.now_s() < until_s:
             await asyncio.sleep(0.02)
             left = {host: supervisor for host, supervisor in left.items() if supervisor.poll() is None}
-        hosts = self._folder / "hosts"
-        if hosts.is_dir() and not any(hosts.iterdir()):
-            hosts.rmdir()
         if left:
             raise Refused(
                 [
@@ -213,6 +212,10 @@ async def lab_up(
     blueprint: Blueprint, secrets: Mapping[str, str], folder: Path, *, start: bool = True
 ) -> AsyncIterator[Lab]:
     """Bring the blueprint up.  Raises Refused with what this machine does not allow."""
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:  # databases that meet a full disk at their start say so in a hundred lines
+        remedy = "make room there, or choose another with --runs"
+        raise Refused(Problem(f"only {free >> 20} MiB are free", where=str(folder), remedy=remedy))
     users = users_for(blueprint, folder)
     async with asyncio.TaskGroup() as tasks:
         lab = LoopbackLab(blueprint, secrets, folder, users, tasks)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+from contextlib import suppress
 from typing import Any
 
 from holdfast.lab import linux
@@ -43,3 +44,5 @@ def main(descriptor: int) -> None:
         pass  # the lab went away while we were telling it something; what ran is ended already
     finally:
         shutil.rmtree(host["prefix"], ignore_errors=True)
+        with suppress(OSError):  # the last host takes the folder of all with it
+            os.rmdir(os.path.dirname(host["prefix"]))

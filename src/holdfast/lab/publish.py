@@ -19,9 +19,9 @@ def listener(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(("127.0.0.1", port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the second route may lie beyond the last port
         made.close()
-        reason = f"port {port} of this machine cannot be had: {error.strerror}"
+        reason = f"port {port} of this machine cannot be had: {getattr(error, 'strerror', error)}"
         raise Refused(Problem(reason, where="--publish", remedy="choose another port")) from None
     made.listen(64)
     return made
