@@ -73,10 +73,14 @@ class Ledger(Declared):
         return (self.ledger, self.through)
 
 
+class Nothing(Declared):
+    """A fault without settings of its own."""
+
+
 KINDS = Kinds(
     engines={"haproxy": Balancer, "keepalived": VirtualIp, "command": Command, "patroni": Database, "etcd": Consensus},
     probes={"http": Pages, "ledger": Ledger},
-    faults=frozenset({"kill", "freeze", "power_cut"}),
+    faults={"kill": Nothing, "freeze": Nothing, "power_cut": Nothing},
     protocols=frozenset({"http", "postgres"}),
 )
 

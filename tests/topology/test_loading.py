@@ -15,6 +15,7 @@ from small_kinds import (
     Database,
     Kinds,
     Ledger,
+    Nothing,
     VirtualIp,
     changed,
     loaded,
@@ -46,7 +47,7 @@ def test_the_shop_is_read_as_it_was_meant(tmp_path):
     assert shop.tiers["web"].settings == Command(run="python3 app.py")
     assert shop.tiers["db"].settings == Database(synchronous=1, consensus="etcd")
     assert shop.probes["orders"] == Ledger(ledger="db", through="entry", client="client", every="20ms")
-    assert shop.drills == (Drilled(fault="freeze", target="primary", duration="10s"),)
+    assert shop.drills == (Drilled(fault="freeze", target="primary", duration="10s", settings=Nothing()),)
     assert shop.folder == tmp_path
 
 
@@ -183,7 +184,7 @@ def test_a_tier_named_like_a_virtual_ip_is_refused(tmp_path):
 
 
 def test_a_virtual_ip_needs_an_engine_that_holds_it(tmp_path):
-    bare = Kinds(engines={"haproxy": Balancer}, probes={}, faults=frozenset())
+    bare = Kinds(engines={"haproxy": Balancer}, probes={}, faults={})
     text = "service: x\ntiers: {entry: {engine: haproxy, vip: 10.0.1.100}}\n"
     assert told(tmp_path, text, bare) == ["2:39 there is no engine 'keepalived' to hold it"]
 

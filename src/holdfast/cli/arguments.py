@@ -51,16 +51,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
     _inside(up)
 
-    drill = add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw")
-    _topology(drill)
-    _lab(drill)
-    only = "only these drills, by fault or by name; may be repeated"
-    drill.add_argument("--only", action="append", default=[], metavar="FAULT", help=only)
-    drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
-    drill.add_argument("--json", action="store_true", help="the result as JSON on standard output")
-    drill.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
-    drill.add_argument("--strict", action="store_true", help="a skipped drill makes the run inconclusive (exit 6)")
-    _inside(drill)
+    _drill(add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw"))
 
     report = add("report", "drill", "report", "show a run again, and write its page anew")
     report.add_argument("run", nargs="?", help="a run's folder or record, or its name; the newest run if none is given")
@@ -80,6 +71,20 @@ def parser() -> argparse.ArgumentParser:
     doctor = add("doctor", "doctor", "doctor", "which programs and kernel features are here, and which faults that allows")
     doctor.add_argument("--json", action="store_true")
     return made
+
+
+def _drill(drill: argparse.ArgumentParser) -> None:
+    _topology(drill)
+    _lab(drill)
+    only = "only these drills, by fault or by name; may be repeated"
+    drill.add_argument("--only", action="append", default=[], metavar="FAULT", help=only)
+    suite = "a fixed suite, in rising severity, instead of the topology's own drills"
+    drill.add_argument("--suite", choices=("rehearsal", "pr", "standard", "full"), help=suite)
+    drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
+    drill.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    drill.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
+    drill.add_argument("--strict", action="store_true", help="a skipped drill makes the run inconclusive (exit 6)")
+    _inside(drill)
 
 
 def _port(text: str) -> int:

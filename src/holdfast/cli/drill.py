@@ -9,24 +9,20 @@ import asyncio
 import contextlib
 import json
 import secrets as chance
-import shlex
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from holdfast.blueprint import Site
+from holdfast.cli.describe import describe, possible
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
-from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, choose_lab, described, new_folder, sensible, site_for, values_of
+from holdfast.cli.service import choose_lab, new_folder, sensible, site_for, values_of
 from holdfast.drills import prepare
 from holdfast.drills.conduct import Conductor
-from holdfast.drills.drill import Drill, chosen, rehearsal
+from holdfast.drills.drill import Drill, chosen
+from holdfast.drills.suites import drills_of
 from holdfast.errors import Problem, Refused
-from holdfast.faults.catalogue import FAULTS
-from holdfast.lab.verbs import Lab
 from holdfast.plan import plan
-from holdfast.probes.probe import Probe
 from holdfast.record.event import Event
 from holdfast.record.store import Store, read
 from holdfast.report.as_json import as_json
@@ -42,7 +38,7 @@ RECORD, PAGE = "record.sqlite", "report.html"
 
 def drill(arguments: argparse.Namespace) -> int:
     topology = sensible(arguments.topology)
-    drills = chosen(rehearsal(topology), arguments.only)
+    drills = chosen(drills_of(topology, arguments.suite), arguments.only)
     if isinstance(drills, Problem):
         raise Refused(drills)
     seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
@@ -76,8 +72,8 @@ def _rehearse(topology: Topology, site: Site, folder: Path, seed: int, drills: t
         async def session() -> None:
             write(Event(at_s=0.0, kind="run.began", subject=topology.service, detail={"drills": [each.name for each in drills]}))
             async with lab_of(site, blueprint, secrets, folder) as lab:
-                able = _able(store, lab, drills)
-                _describe(store, topology, site, lab, folder, seed, probes, able, reason)
+                able = possible(store, lab, drills)
+                describe(store, topology, site, lab, folder, seed, probes, able, reason)
                 conductor = Conductor(
                     topology=topology, site=site, lab=lab, secrets=secrets, seed=seed, probes=probes, write=write,
                     hear=store.asked,
@@ -103,67 +99,6 @@ def _carry_out(session: Callable[[], object], store: Store, folder: Path) -> int
             store.event(Event(at_s=0.0, kind="problem", subject=problem.where, detail=detail))
         raise refused from None
     return 0
-
-
-def _able(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """Those that this lab can do; the others are skipped by name."""
-    skipped = [
-        {"name": each.name, "fault": each.fault, "target": each.target, "reason": lab.why_not(FAULTS[each.fault].needs)}
-        for each in drills
-        if FAULTS[each.fault].needs not in lab.can
-    ]
-    store.meta("skipped", skipped)
-    names = {each["name"] for each in skipped}
-    return tuple(each for each in drills if each.name not in names)
-
-
-def _describe(
-    store: Store, topology: Topology, site: Site, lab: Lab, folder: Path, seed: int, probes: tuple[Probe, ...],
-    drills: tuple[Drill, ...], reason: str,
-) -> None:  # fmt: skip
-    notes = [*ONE_MACHINE, *(LOWER_FIDELITY if lab.name == "loopback" else ())]
-    notes += [f"Namespaces were not to be had: {reason}."] if reason and reason != "asked for" else []
-    store.meta(
-        "run",
-        {
-            "id": folder.name, "began_wall": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
-            "service": topology.service, "lab": lab.name, "fidelity": lab.name, "lab_notes": notes,
-            "programs": described(site.programs), "holdfast_version": version("holdfast"),
-            "command": shlex.join(["holdfast", *sys.argv[1:3]]),
-        },
-    )  # fmt: skip
-    limits = topology.objectives
-    store.meta(
-        "objectives",
-        {
-            "write_outage_s": limits.write_outage, "read_outage_s": limits.read_outage, "lost_writes": limits.lost_writes,
-            "availability": limits.availability, "errors": limits.errors,
-        },
-    )  # fmt: skip
-    store.meta(
-        "probes",
-        {
-            probe.name: {
-                "kind": probe.kind, "what": probe.what, "every_s": probe.every_s, "patience_s": probe.patience_s,
-                "client": probe.client, "writes": probe.writes,
-            }
-            for probe in probes
-        },
-    )  # fmt: skip
-    tiers: dict[str, list[str]] = {}
-    for instance in topology.instances:
-        tiers.setdefault(instance.host, []).append(instance.tier)
-    store.meta(
-        "hosts",
-        [
-            {"name": host.name, "address": host.address, "zone": host.zone, "tiers": tiers.get(host.name, [])}
-            for host in lab.blueprint.hosts
-        ],
-    )
-    store.meta(
-        "drills",
-        [{"name": each.name, "fault": each.fault, "target": each.target, "hold_s": each.hold_s} for each in drills],
-    )
 
 
 def _show(folder: Path, arguments: argparse.Namespace) -> int:

@@ -38,7 +38,8 @@ LOWER_FIDELITY = (
 
 def kinds() -> Kinds:
     return Kinds(
-        engines={name: engine.Settings for name, engine in ENGINES.items()}, probes=PROBES, faults=frozenset(FAULTS),
+        engines={name: engine.Settings for name, engine in ENGINES.items()}, probes=PROBES,
+        faults={name: fault.settings for name, fault in FAULTS.items()},
         protocols=frozenset(protocol for engine in ENGINES.values() for protocol in engine.SERVES),
     )  # fmt: skip
 

@@ -6,9 +6,11 @@ nothing: outages are measured later, from the record alone.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from holdfast.blueprint import Site
+from holdfast.drills.aim import aim
 from holdfast.drills.asking import SOCKETS, Asker, Wire
 from holdfast.drills.beat import beat
 from holdfast.drills.drill import Drill
@@ -86,14 +88,14 @@ class Conductor:
             if happening.kind == "process.ended":
                 self._ended.add(happening.process)
             victim = self._victim
-            restarted = happening.kind == "process.started" and victim and victim.process == happening.process
+            restarted = happening.kind == "process.started" and victim and happening.process in victim.processes
             if restarted and self._struck_s is not None and not victim.inner:
                 self._notice("the service manager started it again", happening.at_s)
 
     def _told(self, kind: str, subject: str, detail: dict[str, object]) -> None:
         self._event(kind, subject, **detail)
         leads = kind == "role" and detail["role"] in ("primary", "active")
-        if leads and self._victim and not subject.startswith(f"{self._victim.host}/"):
+        if leads and self._victim and subject.split("/")[0] not in self._victim.hosts:
             self._notice(f"{subject} is {detail['role']}", self._lab.now_s())
 
     def _notice(self, by: str, at_s: float) -> None:
@@ -116,7 +118,10 @@ class Conductor:
         self._drill = drill.name
         began_s = self._lab.now_s()
         self._hearing.drill_begins(began_s, drill.name)
-        self._event("drill.began", drill.name, fault=drill.fault, tier=drill.tier, target=drill.target)
+        self._event(
+            "drill.began", drill.name, fault=drill.fault, tier=drill.tier, target=drill.target, base=drill.base or drill.name,
+            repeat=drill.repeat,
+        )  # fmt: skip
         try:
             await self._steady(STEADY_LIMIT_S)
         except TimeoutError:
@@ -124,10 +129,10 @@ class Conductor:
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
         await asyncio.sleep(self._rng.uniform(0, self._slowest_timer_s()))
         try:
-            instance = resolve(drill, self._observer.instances, self._observer.standing.role, self._rng)
+            instances = resolve(drill, self._observer.instances, self._observer.standing.role, self._rng)
         except NoTarget as nobody:
             return self._over("void", str(nobody))
-        outcome, reason = await self._strike(drill, instance)
+        outcome, reason = await self._strike(drill, instances)
         self._struck_s = None
         if outcome == "done":
             await self._recover(drill)
@@ -138,31 +143,35 @@ class Conductor:
         self._drill, self._victim = "", None
         return outcome in ("done", "void")
 
-    async def _strike(self, drill: Drill, instance: Instance) -> tuple[str, str]:
+    async def _strike(self, drill: Drill, instances: tuple[Instance, ...]) -> tuple[str, str]:
         """Returns the outcome and its reason."""
-        fault = FAULTS[drill.fault]
-        target = self._target(drill, instance)
-        questions = ENGINES[instance.engine].questions(instance, self._topology)
+        seed = self._rng.randrange(2**32)
+        target = aim(drill, instances, self._topology, self._asker, self._observer, self._secrets, seed)
         self._victim, self._noticed = target, False
         self._ended.clear()
         struck_s = self._struck_s = self._lab.now_s()
-        striking = fault.strike(self._lab, target)
+        striking = FAULTS[drill.fault].strike(self._lab, target)
         self._event("drill.struck", str(target), at_s=struck_s)
         try:
             evidence = await striking.__aenter__()
         except (OSError, Unanswered, TimeoutError) as error:
-            return "void", f"{drill.fault} of {target} failed: {error}"
+            return "void", f"{drill.fault} of {target} failed: {error or type(error).__name__}"
         try:
-            outcome = await self._prove_and_hold(drill, instance, target, evidence, struck_s, questions)
+            outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
         finally:
             mended = await self._mend(striking, target)
         return outcome if mended or outcome[0] == "void" else ("not_mended", f"{target} could not be mended")
 
-    async def _prove_and_hold(self, drill, instance, target, evidence: Struck, struck_s: float, questions) -> tuple[str, str]:
+    async def _prove_and_hold(
+        self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float
+    ) -> tuple[str, str]:
+        questions = tuple(ENGINES[each.engine].questions(each, self._topology) for each in instances)
+        reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
+
         def look() -> Strike:
             return Strike(
-                drill=drill, instance=instance, target=target, evidence=evidence, questions=questions, lab=self._lab,
-                asker=self._asker, observer=self._observer, ended=frozenset(self._ended),
+                drill=drill, instances=instances, target=target, evidence=evidence, questions=questions, reloaded=reloaded,
+                lab=self._lab, asker=self._asker, observer=self._observer, ended=frozenset(self._ended),
             )  # fmt: skip
 
         proof = await verified(look)
@@ -176,7 +185,7 @@ class Conductor:
             await asyncio.sleep(LOOK_S)
         return "done", ""
 
-    async def _mend(self, striking, target: Target) -> bool:
+    async def _mend(self, striking: AbstractAsyncContextManager[Struck], target: Target) -> bool:
         try:
             async with asyncio.timeout(MEND_LIMIT_S):
                 await striking.__aexit__(None, None, None)
@@ -217,21 +226,6 @@ class Conductor:
             if self._observer.standing.role.get(instance.name) == "primary":
                 return self._lab.blueprint.host(instance.host).address
         return ""
-
-    def _target(self, drill: Drill, instance: Instance) -> Target:
-        actions = ENGINES[instance.engine].actions(instance, self._topology)
-        change: Callable[[], Awaitable[str]] | None = None
-        if actions.switchover:
-            request = actions.switchover(instance.host, "")
-
-            async def change() -> str:
-                response = await self._asker.request(request, self._secrets)
-                if response.status >= 300:
-                    raise OSError(f"status {response.status}: {response.body.decode(errors='replace')[:200]}")
-                return response.body.decode(errors="replace")[:200]
-
-        process = instance.name if drill.fault == "kill" else ""
-        return Target(host=instance.host, process=process, inner=drill.inner, change=change)
 
     # ---- waiting
 

@@ -1,66 +1,65 @@
-"""A drill as data, and the drills that a topology asks for when its user lists none."""
+"""A drill as data, and what a topology's own list of drills means."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
 from holdfast.faults.catalogue import FAULTS
-from holdfast.topology.model import Drilled, Topology
+from holdfast.topology.model import Drilled, Objectives, Topology
+
+ZONE = "zone "
+MANY = ("one", "minority", "majority", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """hold_s: how long the fault is held at the least; at the most until clients are served calmly again, or `longest_s`."""
+    """Which fault, whom, how long.
 
-    name: str
+    target: a word resolved at the moment of striking: `one`, `minority`, `majority`, `all`, `primary`, `replica`, `active`,
+    `zone a`, a host's name.  settings: the fault's own model.
+    hold_s: how long the fault is held at the least; at the most until clients are served calmly again, or `longest_s`.
+    base: the name without the number of the repeat.
+    """
+
+    name: str = ""
     fault: str
     tier: str
     target: str
-    """A word resolved at the moment of striking: `one`, `primary`, `replica`, `active`, `leader`, or a host's name."""
     inner: str = ""
+    settings: Any = None
     hold_s: float = 8.0
     longest_s: float = 60.0
+    objectives: Objectives | None = None
+    base: str = ""
+    repeat: int = 1
 
 
-def rehearsal(topology: Topology) -> tuple[Drill, ...]:
-    """The user's own list, or the five ways to break a service (six with a virtual IP)."""
-    if topology.drills:
-        return tuple(_numbered([_declared(topology, drilled) for drilled in topology.drills]))
-    return tuple(_numbered(list(_usual(topology))))
+def declared(topology: Topology) -> tuple[Drill, ...]:
+    """The user's own list."""
+    return named([_declared(topology, drilled) for drilled in topology.drills])
 
 
-def _usual(topology: Topology) -> Iterator[Drill]:
-    webs = [name for name, tier in topology.tiers.items() if tier.replicas > 1 and "http" in ENGINES[tier.engine].SERVES]
-    databases = [name for name, tier in topology.tiers.items() if _actions(topology, name).switchover]
-    for web in webs:
-        yield Drill(name="kill", fault="kill", tier=web, target="one", hold_s=4.0)
-        yield Drill(name="freeze", fault="freeze", tier=web, target="one")
-    for database in databases:
-        inner = next(iter(_actions(topology, database).inner), "")
-        yield Drill(name="kill", fault="kill", tier=database, target="primary", inner=inner, hold_s=4.0)
-        yield Drill(name="power_cut", fault="power_cut", tier=database, target="primary")
-        yield Drill(name="switchover", fault="switchover", tier=database, target="primary", hold_s=4.0)
-    for name, tier in topology.tiers.items():
-        if tier.vip and tier.replicas > 1:
-            yield Drill(name="power_cut", fault="power_cut", tier=name, target="active")
+def actions_of(topology: Topology, tier: str) -> Actions:
+    found: Actions = ENGINES[topology.tiers[tier].engine].actions(topology.instances_of(tier)[0], topology)
+    return found
 
 
-def _actions(topology: Topology, tier: str) -> Actions:
-    return ENGINES[topology.tiers[tier].engine].actions(topology.instances_of(tier)[0], topology)
+def inner_of(topology: Topology, tier: str) -> str:
+    """The process inside that a kill of this tier means: PostgreSQL and not Patroni."""
+    return next(iter(actions_of(topology, tier).inner), "")
 
 
 def _declared(topology: Topology, drilled: Drilled) -> Drill:
     tier = drilled.tier or _tier_for(topology, drilled.target)
-    inner = next(iter(_actions(topology, tier).inner), "") if drilled.fault == "kill" else ""
-    drill = Drill(name=drilled.fault, fault=drilled.fault, tier=tier, target=drilled.target, inner=inner)
-    if drilled.duration is None:
-        return drill
-    return Drill(
-        name=drill.name, fault=drill.fault, tier=tier, target=drill.target, inner=inner,
-        hold_s=drilled.duration, longest_s=drilled.duration,
+    inner = inner_of(topology, tier) if drilled.fault in ("kill", "crash_loop") else ""
+    drill = Drill(
+        fault=drilled.fault, tier=tier, target=drilled.target, inner=inner, settings=drilled.settings,
+        objectives=drilled.objectives,
     )  # fmt: skip
+    return drill if drilled.duration is None else replace(drill, hold_s=drilled.duration, longest_s=drilled.duration)
 
 
 def objections(topology: Topology) -> tuple[Problem, ...]:
@@ -68,49 +67,60 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
     found = []
     for index, drilled in enumerate(topology.drills):
         if drilled.tier is not None and drilled.tier not in topology.tiers:
-            continue  # told by the topology's own checks
+            where = topology.located("drills", index, "tier")
+            found.append(Problem(f"there is no tier {drilled.tier!r}", where, f"name one of {', '.join(topology.tiers)}"))
+            continue
         drill = _declared(topology, drilled)
-        instances = topology.instances_of(drill.tier)
-        words = _words_of(topology, drill.tier)
-        if drilled.target not in (*words, *(instance.host for instance in instances)):
-            remedy = f"use {', '.join(words)}, or a host of the tier: {', '.join(instance.host for instance in instances)}"
+        words = words_of(topology, drill.tier)
+        hosts = tuple(instance.host for instance in topology.instances_of(drill.tier))
+        if drilled.target not in (*words, *hosts):
+            remedy = f"use {', '.join(words)}, or a host of the tier: {', '.join(hosts)}"
             where = topology.located("drills", index, "target")
             found.append(Problem(f"nobody in {drill.tier} is ever {drilled.target!r}", where, remedy))
-        if drilled.fault == "switchover" and not _actions(topology, drill.tier).switchover:
-            where = topology.located("drills", index, "fault")
+        actions = actions_of(topology, drill.tier)
+        where = topology.located("drills", index, "fault")
+        if drilled.fault == "switchover" and not actions.switchover:
             found.append(Problem(f"{drill.tier} has nobody who could hand over", where, "name a database tier, with `tier:`"))
+        if drilled.fault == "reload" and not actions.reloads:
+            found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
     return tuple(found)
 
 
-def _words_of(topology: Topology, tier: str) -> tuple[str, ...]:
+def words_of(topology: Topology, tier: str) -> tuple[str, ...]:
+    """The words that a target of this tier may be."""
     engine = topology.tiers[tier].engine
     roles = {"patroni": ("primary", "replica"), "etcd": ("leader", "follower")}.get(engine, ())
-    return ("one", *roles, *(("active", "standby") if topology.tiers[tier].vip else ()))
+    zones = tuple(f"{ZONE}{zone}" for zone in topology.zones)
+    return (*MANY, *roles, *(("active", "standby") if topology.tiers[tier].vip else ()), *zones)
 
 
 def _tier_for(topology: Topology, target: str) -> str:
-    """Where no tier is named: the one that has such a role, or the host's own."""
+    """Where no tier is named: the host's own, or the one that has such a role."""
     for name in topology.tiers:
         if any(instance.host == target for instance in topology.instances_of(name)):
             return name
-    if target in ("primary", "replica"):
-        return next((name for name in topology.tiers if _actions(topology, name).switchover), next(iter(topology.tiers)))
-    if target in ("active", "standby"):
-        return next((name for name, tier in topology.tiers.items() if tier.vip), next(iter(topology.tiers)))
-    return next(iter(topology.tiers))
+    fitting = [name for name in topology.tiers if target in words_of(topology, name) and target not in MANY]
+    return fitting[0] if fitting else next(iter(topology.tiers))
 
 
-def _numbered(drills: list[Drill]) -> Iterator[Drill]:
+def named(drills: Iterable[Drill]) -> tuple[Drill, ...]:
     """Names are unique and say fault and tier: `kill web`, `kill web 2`."""
     seen: dict[str, int] = {}
+    found = []
     for drill in drills:
-        base = f"{drill.fault} {drill.tier}" + (f" {drill.inner}" if drill.inner else "")
+        whole = drill.target.startswith(ZONE)
+        base = f"{drill.fault} {drill.target if whole else drill.tier}" + (f" {drill.inner}" if drill.inner else "")
         seen[base] = seen.get(base, 0) + 1
         name = base if seen[base] == 1 else f"{base} {seen[base]}"
-        yield Drill(
-            name=name, fault=drill.fault, tier=drill.tier, target=drill.target, inner=drill.inner, hold_s=drill.hold_s,
-            longest_s=drill.longest_s,
-        )  # fmt: skip
+        found.append(replace(drill, name=name, base=name))
+    return tuple(found)
+
+
+def repeated(drills: tuple[Drill, ...], times: int) -> Iterator[Drill]:
+    """All of them, again and again; from the second time on the name says which."""
+    for number in range(1, times + 1):
+        for drill in drills:
+            yield drill if number == 1 else replace(drill, name=f"{drill.base} ({number})", repeat=number)
 
 
 def chosen(drills: tuple[Drill, ...], only: list[str]) -> tuple[Drill, ...] | Problem:

@@ -2,10 +2,16 @@
 
 | fault | acted by | verified by |
 |---|---|---|
-| kill | a signal | the service manager reaped it, or another process stands in its place |
-| freeze | stopping every process | the program on it does not answer |
+| kill, crash_loop | a signal | the service manager reaped it, or another process stands in its place |
+| freeze, hang | stopping every process, or one | the program does not answer |
+| cpu_starve | stopping the host most of the time | the program answers much later than it would |
 | power_cut, isolate | killing or unplugging the host | nothing at its address answers a connection, not even with a refusal |
+| reboot, rolling_restart | power, or the service manager | other processes stand where the old ones stood |
+| disk_full | taking the space away | a program on the host cannot write |
 | switchover | a request to the leader | another instance says that it leads |
+| reload | a signal | the program prints that it read its files again |
+
+A strike at several hosts is proven when it is proven for each of them.
 """
 
 import asyncio
@@ -27,13 +33,14 @@ _KNOCK_S = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """All that a verification may look at."""
+    """All that a verification may look at.  `instances` are those that were struck, or one for each struck host."""
 
     drill: Drill
-    instance: Instance
+    instances: tuple[Instance, ...]
     target: Target
     evidence: Struck
-    questions: Questions
+    questions: tuple[Questions, ...]
+    reloaded: str
     lab: Lab
     asker: Asker
     observer: Observer
@@ -54,25 +61,69 @@ async def verified(look: Callable[[], Strike]) -> str:
     return ""
 
 
+def _all(proofs: list[str]) -> str:
+    return "; ".join(proofs) if proofs and all(proofs) else ""
+
+
 async def _killed(strike: Strike) -> str:
-    if not strike.target.inner:
-        return f"the service manager reaped {strike.target}" if strike.target.process in strike.ended else ""
+    if strike.target.inner:
+        return await _others(strike, [f"{process}:{strike.target.inner}" for process in strike.target.processes])
+    return _all([f"the service manager reaped {name}" if name in strike.ended else "" for name in strike.target.processes])
+
+
+async def _replaced(strike: Strike) -> str:
+    return await _others(strike, list(strike.target.processes))
+
+
+async def _others(strike: Strike, names: list[str]) -> str:
+    """Another process than before stands under each of these names, or none."""
     before = {state.name: state.identity for state in strike.evidence.before}
-    now = {state.name: state.identity for state in await strike.lab.states(strike.target.host)}
-    name = f"{strike.target.process}:{strike.target.inner}"
-    return f"{name} is another process than before" if before.get(name) and now.get(name) != before[name] else ""
+    found = [state for host in dict.fromkeys(strike.target.hosts) for state in await strike.lab.states(host)]
+    now = {state.name: state.identity for state in found}
+    return _all([f"{name} is another process than before" if before.get(name) not in ("", None, now.get(name)) else ""
+                 for name in names])
 
 
 async def _silent(strike: Strike) -> str:
     """Only a program can tell whether a host is frozen: its kernel still accepts connections."""
-    assert strike.questions.service, "whoever can be frozen can be asked"
-    word = await strike.asker.word(strike.questions.service, patience_s=_KNOCK_S)
-    return f"{strike.instance.name} does not answer" if word == "" else ""
+    proofs = []
+    for instance, questions in zip(strike.instances, strike.questions, strict=True):
+        if questions.service:
+            word = await strike.asker.word(questions.service, patience_s=_KNOCK_S)
+            proofs.append(f"{instance.name} does not answer" if word == "" else "")
+    return _all(proofs)
+
+
+async def _slow(strike: Strike) -> str:
+    """One answer of each that took at least half of a pause; a healthy one takes milliseconds."""
+    long_s = strike.target.settings.period * strike.target.settings.share / 2
+    loop = asyncio.get_running_loop()
+    proofs = []
+    for instance, questions in zip(strike.instances, strike.questions, strict=True):
+        if questions.service:
+            began_s = loop.time()
+            await strike.asker.word(questions.service, patience_s=2.0)
+            took_s = loop.time() - began_s
+            proofs.append(f"{instance.name} took {took_s * 1000:.0f} ms to answer" if took_s >= long_s else "")
+    return _all(proofs)
 
 
 async def _unreachable(strike: Strike) -> str:
-    address = strike.lab.blueprint.host(strike.target.host).address
-    return "" if await strike.asker.wire.knock(address, _KNOCK_S) else f"nothing at {address} answers a connection"
+    proofs = []
+    for host in dict.fromkeys(strike.target.hosts):
+        address = strike.lab.blueprint.host(host).address
+        answers = await strike.asker.wire.knock(address, _KNOCK_S)
+        proofs.append("" if answers else f"nothing at {address} answers a connection")
+    return _all(proofs)
+
+
+async def _cannot_write(strike: Strike) -> str:
+    proofs = []
+    for host in strike.target.hosts:
+        wrote = await strike.lab.run(host, ["sh", "-c", "head -c 65536 /dev/zero > /var/lib/.holdfast-space"])
+        await strike.lab.run(host, ["rm", "-f", "/var/lib/.holdfast-space"])
+        proofs.append(f"{host} cannot write: {wrote.text.strip()}" if wrote.code else "")
+    return _all(proofs)
 
 
 async def _handed_over(strike: Strike) -> str:
@@ -84,6 +135,16 @@ async def _handed_over(strike: Strike) -> str:
     return f"{leaders[0]} leads now" if leaders and strike.target.host not in leaders else ""
 
 
+async def _reloaded(strike: Strike) -> str:
+    proofs = []
+    for process in strike.target.processes:
+        printed = await strike.lab.tail(process, 30)
+        proofs.append(f"{process} printed: {strike.reloaded}" if strike.reloaded in printed else "")
+    return _all(proofs)
+
+
 _CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
-    "kill": _killed, "freeze": _silent, "power_cut": _unreachable, "isolate": _unreachable, "switchover": _handed_over,
+    "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
+    "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
+    "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
 }  # fmt: skip

@@ -66,7 +66,8 @@ def _common(inside: str, site: Site, settings: Settings) -> tuple[Line, ...]:
             line("log", "stdout", "format", "raw", "local0", "notice"),
             line("maxconn", settings.max_connections,
                  why="Each takes two file descriptors; with fewer allowed, the program refuses to start."),
-            line("hard-stop-after", "30s", why="After a reload the old process ends, also with sessions left."),
+            line("hard-stop-after", "30m",
+                 why="A reload keeps sessions: the old process ends with its last one, at the latest after this."),
         ), why="No user and group: the service manager says who runs this; ports below 1024 need CAP_NET_BIND_SERVICE."),
         line("defaults", body=(
             line("log", "global"),
@@ -205,7 +206,7 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions()
+    return Actions(reloads="USR2", reloaded="Loading success")
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:

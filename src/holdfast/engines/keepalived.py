@@ -165,7 +165,7 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions()
+    return Actions(reloads="HUP", reloaded="Reloading")
 
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 
+from holdfast.faults.disk import disk_full
 from holdfast.faults.fault import Fault
-from holdfast.faults.host import freeze, isolate, power_cut
-from holdfast.faults.planned import switchover
-from holdfast.faults.process import kill
+from holdfast.faults.host import freeze, isolate, power_cut, reboot
+from holdfast.faults.planned import reload, rolling_restart, switchover
+from holdfast.faults.process import cpu_starve, crash_loop, hang, kill
 
-FAULTS: Mapping[str, Fault] = {made.name: made for made in (kill, freeze, power_cut, isolate, switchover)}
+FAULTS: Mapping[str, Fault] = {
+    made.name: made
+    for made in (
+        kill, crash_loop, hang, cpu_starve, freeze, power_cut, reboot, isolate, disk_full,
+        switchover, reload, rolling_restart,
+    )
+}  # fmt: skip

@@ -2,40 +2,69 @@
 
     @fault(needs="pause")
     async def freeze(lab, target):
-        before = await lab.states(target.host)
-        await lab.pause(target.host)
-        yield Struck(before=before, after=await lab.states(target.host))
-        await lab.resume(target.host)
+        before = await states(lab, target)
+        ...
+        yield Struck(before=before, after=await states(lab, target))
+        ...
 
 The conductor resolves the target before, checks the strike by another route after, and mends within a deadline, shielded
 from Ctrl-C.  What a lab cannot do (`needs`) is skipped by name.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from holdfast.lab.verbs import Lab, State
+
+
+class Settings(BaseModel):
+    """What a user may write about a fault, besides target and duration.  This one takes nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Whom to strike, resolved at the moment of striking."""
+    """Whom to strike, resolved at the moment of striking.
 
-    host: str
-    process: str = ""
+    processes: the instances on `hosts`, in the same order.  rest: every other host of the service, clients among them.
+    tiers: the hosts of every tier.  change: for planned changes, does it and returns what the program answered.
+    in_service: waits until this process takes part in the service again.
+    """
+
+    hosts: tuple[str, ...]
+    processes: tuple[str, ...] = ()
     inner: str = ""
+    settings: Any = field(default_factory=Settings)
+    rest: tuple[str, ...] = ()
+    tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reloads: str = ""
+    """The signal upon which the program reads its files again."""
+    seed: int = 0
     change: Callable[[], Awaitable[str]] | None = None
-    """For planned changes: does it, and returns what the program answered."""
+    in_service: Callable[[str], Awaitable[None]] | None = None
+    names_process: bool = False
+
+    @property
+    def host(self) -> str:
+        return self.hosts[0]
+
+    @property
+    def process(self) -> str:
+        return self.processes[0]
 
     def __str__(self) -> str:
-        return f"{self.process}:{self.inner}" if self.inner else self.process or self.host
+        named = self.processes if self.names_process else self.hosts
+        return ", ".join(f"{name}:{self.inner}" if self.inner and self.names_process else name for name in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Struck:
-    """The fault's own evidence: how the host's processes stood before and after, and what a program said."""
+    """The fault's own evidence: how the hosts' processes stood before and after, and what a program said."""
 
     before: tuple[State, ...] = ()
     after: tuple[State, ...] = ()
@@ -49,38 +78,47 @@ class Struck:
         }
 
 
+async def states(lab: Lab, target: Target) -> tuple[State, ...]:
+    """Of every process on the target's hosts."""
+    return tuple([state for host in dict.fromkeys(target.hosts) for state in await lab.states(host)])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """A fault of the catalogue.
 
     needs: the lab's ability without which it is skipped.
     planned: the operator wants it; nobody is broken, and stateless tiers promise no error.
-    mends: whether there is something to mend, so that the conductor waits before it does.
+    of_process: it strikes programs; else it strikes hosts.
+    settings: what the user may write besides.
     """
 
     name: str
     needs: str
     planned: bool
-    mends: bool
+    of_process: bool
     summary: str
+    settings: type[Settings]
     strike: Callable[[Lab, Target], AbstractAsyncContextManager[Struck]] = field(repr=False)
 
 
+Steps = Callable[[Lab, Target], AsyncIterator[Struck]]
+
+
 def fault(
-    *, needs: str, planned: bool = False, mends: bool = True
-) -> Callable[[Callable[[Lab, Target], AsyncIterator[Struck]]], Fault]:
-    def made(function: Callable[[Lab, Target], AsyncIterator[Struck]]) -> Fault:
+    *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings
+) -> Callable[[Steps], Fault]:
+    def made(function: Steps) -> Fault:
         assert function.__doc__, "a fault shows in its docstring the YAML that a user would write"
-        summary = function.__doc__.strip().splitlines()[0]
         return Fault(
-            name=function.__name__, needs=needs, planned=planned, mends=mends, summary=summary,
-            strike=asynccontextmanager(_always_mending(function)),
+            name=function.__name__, needs=needs, planned=planned, of_process=of_process, settings=settings,
+            summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(_always_mending(function)),
         )  # fmt: skip
 
     return made
 
 
-def _always_mending(function: Callable[[Lab, Target], AsyncIterator[Struck]]) -> Callable[[Lab, Target], AsyncIterator[Struck]]:
+def _always_mending(function: Steps) -> Steps:
     """An error in the `with` body is raised after the mending, not into the generator."""
 
     async def struck(lab: Lab, target: Target) -> AsyncIterator[Struck]:

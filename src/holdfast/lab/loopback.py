@@ -21,7 +21,7 @@ from holdfast.errors import NOT_CLEANED, Problem, Refused
 from holdfast.lab.agent import Agent
 from holdfast.lab.files import as_message
 from holdfast.lab.users import Users, users_for
-from holdfast.lab.verbs import Happening, HostGone, Lab, Output, State
+from holdfast.lab.verbs import Happening, HostGone, Lab, Output, Rule, State
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ _LEAST_FREE_BYTES = 256 << 20
 WHY_NOT = {
     "power": "hosts are only processes here: the kernel would close their connections and so tell everyone, as no power cut does",
     "wire": "all hosts share this machine's one network, so there is no cable to pull",
+    "disk": "all hosts share this machine's disk, which must not be filled",
+    "shape": "all hosts share this machine's one network, which nobody else would like to be slow",
     "shell": "a host has no file system and no network of its own here; its files are in the run's folder, beneath hosts/",
 }
 
@@ -160,6 +162,9 @@ class LoopbackLab:
 
     async def plug(self, host: str) -> None:
         raise OSError(self.why_not("wire"))
+
+    async def shape(self, rules: Sequence[Rule]) -> None:
+        raise OSError(self.why_not("shape"))
 
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset({self.blueprint.host(host).address})

@@ -11,6 +11,7 @@ import struct
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_SETLINK, _RTM_NEWADDR, _RTM_GETADDR = 16, 17, 19, 20, 22
 _REQUEST, _ACK, _EXCL, _CREATE, _DUMP = 0x1, 0x4, 0x200, 0x400, 0x300
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_PID = 1, 3, 10, 18, 19
+_IFLA_GSO_MAX_SEGS = 40
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
@@ -57,9 +58,14 @@ def index_of(name: str) -> int:
     return socket.if_nametoindex(name)
 
 
-def add_bridge(name: str) -> None:
+def add_bridge(name: str, mac: bytes = b"", *, up: bool = True) -> None:
+    """Without a `mac` of its own a bridge takes that of a port, and changes it when that port leaves.
+
+    A bridge that is not up forwards nothing, and whoever is attached to it is heard by packet sockets only.
+    """
     info = _attribute(_IFLA_INFO_KIND, b"bridge")
-    body = _link_header(flags=_IFF_UP, change=_IFF_UP)
+    body = _link_header(flags=_IFF_UP if up else 0, change=_IFF_UP)
+    body += _attribute(_IFLA_ADDRESS, mac) if mac else b""
     body += _attribute(_IFLA_IFNAME, name.encode() + b"\0") + _attribute(_IFLA_LINKINFO, info)
     _ask(_RTM_NEWLINK, _ACK | _CREATE | _EXCL, body)
 
@@ -72,6 +78,20 @@ def add_cable(name: str, bridge: str, peer: str, peer_pid: int, peer_mac: bytes)
     body = _link_header(flags=_IFF_UP, change=_IFF_UP) + _attribute(_IFLA_IFNAME, name.encode() + b"\0")
     body += _attribute(_IFLA_MASTER, struct.pack("I", index_of(bridge))) + _attribute(_IFLA_LINKINFO, info)
     _ask(_RTM_NEWLINK, _ACK | _CREATE | _EXCL, body)
+
+
+def add_pair(name: str, peer: str) -> None:
+    """Two ends of a cable, both here and up, attached to nothing."""
+    far = _link_header() + _attribute(_IFLA_IFNAME, peer.encode() + b"\0")
+    info = _attribute(_IFLA_INFO_KIND, b"veth") + _attribute(_IFLA_INFO_DATA, _attribute(_VETH_INFO_PEER, far))
+    body = _link_header(flags=_IFF_UP, change=_IFF_UP) + _attribute(_IFLA_IFNAME, name.encode() + b"\0")
+    _ask(_RTM_NEWLINK, _ACK | _CREATE | _EXCL, body + _attribute(_IFLA_LINKINFO, info))
+    bring_up(peer)  # only now: an end without another cannot be up
+
+
+def limit_segments(name: str, segments: int) -> None:
+    """How many packets the kernel may hand to this interface glued together as one; 65535 is its own value."""
+    _ask(_RTM_SETLINK, _ACK, _link_header(index_of(name)) + _attribute(_IFLA_GSO_MAX_SEGS, struct.pack("I", segments)))
 
 
 def attach(name: str, bridge: str | None) -> None:

@@ -12,8 +12,9 @@ from holdfast.blueprint import Blueprint
 
 T = TypeVar("T")
 
-Ability = Literal["signal", "pause", "power", "wire", "shell", "publish", "check"]
-"""signal: kill or stop one process; pause: a whole host; power: cut and boot a host; wire: take a host off the network."""
+Ability = Literal["signal", "pause", "power", "wire", "shape", "disk", "shell", "publish", "check"]
+"""signal: kill or stop one process; pause: a whole host; power: cut and boot a host; wire: take a host off the network;
+shape: lose, delay or slow down what hosts send to each other; disk: fill a host's disk."""
 
 Life = Literal["running", "stopped", "waiting", "gone"]
 """stopped: SIGSTOP or traced; waiting: the service manager will start it again; gone: not there and not coming."""
@@ -47,6 +48,34 @@ class Happening:
     kind: Literal["process.started", "process.ended", "process.gave_up"]
     process: str
     detail: Mapping[str, object]
+
+
+ANYONE = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What the network does to frames on their way from `source` to `target`; where several rules fit, all of them do.
+
+    With a target the rule holds where frames leave the network towards it, broadcasts too; with `target="*"` where they
+    enter it from the source.  A host is known by its MAC address, so a virtual IP belongs to whoever holds it.
+    """
+
+    source: str = ANYONE
+    """A host, or `*`: everyone, holdfast's own questions included."""
+    target: str = ANYONE
+    drop: float = 0.0
+    """The share that vanishes, 0 to 1, each frame by a throw of its own."""
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    """The delay wanders between `delay_s` - and + this, never so fast that a frame overtakes another."""
+    rate_bytes_per_s: float | None = None
+    """Of whole frames; what exceeds it waits for at most 0.2 s (or 64 KiB), the rest is lost."""
+    ports: frozenset[int] = frozenset()
+    """If any: only TCP from or to these ports."""
+    spares_arp: bool = False
+    """Whether addresses are still resolved.  Without answers to ARP a cut of one direction soon becomes one of both."""
+    seed: int = 0
 
 
 class HostGone(OSError):
@@ -99,6 +128,22 @@ class Lab(Protocol):
         ...
 
     async def plug(self, host: str) -> None: ...
+
+    async def shape(self, rules: Sequence[Rule]) -> None:
+        """From now on these rules and no others; none: a network without faults.
+
+        What an earlier rule still held back is delivered at once and in order.  Where a host comes under a rule or leaves its
+        last one, its cable is laid anew, which loses the frames of some milliseconds; connections stay.
+        """
+        ...
+
+    async def fill_disk(self, host: str, *, full: bool) -> None:
+        """Not a byte is free on the host's disk any more, or all of it is as before."""
+        ...
+
+    async def free_disk(self, host: str) -> int:
+        """Bytes."""
+        ...
 
     async def addresses(self, host: str) -> frozenset[str]:
         """The IPv4 addresses that the host holds now (a virtual IP among them)."""

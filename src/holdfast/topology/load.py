@@ -32,7 +32,7 @@ class Kinds:
 
     engines: Mapping[str, type[Declared]]
     probes: Mapping[str, type[BaseModel]]
-    faults: frozenset[str]
+    faults: Mapping[str, type[BaseModel]]
     vip_engine: str = "keepalived"
     protocols: frozenset[str] = frozenset()
 
@@ -263,13 +263,20 @@ def _probes(draft: _Draft, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drills(draft: _Draft, raw: list[Any]) -> tuple[Drilled, ...]:
+    """The common keys of a drill, and those that its fault takes besides."""
     drills: list[Drilled] = []
     for index, value in enumerate(raw):
         path = ("drills", index)
-        drill = _entry(draft, Drilled, value, path)
         fault = value.get("fault") if isinstance(value, dict) else None
         if isinstance(fault, str) and fault not in draft.kinds.faults:
             draft.problems.append(unknown("fault", fault, draft.kinds.faults, draft.reading.at_value(*path, "fault")))
+        model = draft.kinds.faults.get(fault) if isinstance(fault, str) else None
+        own = {key for name, about in model.model_fields.items() for key in (name, about.alias) if key} if model else set()
+        common = {key: given for key, given in value.items() if key not in own} if isinstance(value, dict) else value
+        drill = _entry(draft, Drilled, common, path, tuple(sorted(own)))
+        if drill and model:
+            rest = {key: given for key, given in value.items() if key in own}
+            drill = drill.model_copy(update={"settings": _entry(draft, model, rest, path)})
         drills += [drill] if drill else []
     return tuple(drills)
 

@@ -46,7 +46,7 @@ class Uses(Declared):
 
 
 class Drilled(Declared):
-    """One drill of the user's own: `{fault: freeze, target: primary, for: 10s}`."""
+    """One drill of the user's own: `{fault: freeze, target: primary, for: 10s}`, and the keys that the fault takes besides."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -55,6 +55,8 @@ class Drilled(Declared):
     duration: Duration | None = Field(default=None, alias="for")
     objectives: Objectives | None = None
     tier: str | None = None
+    settings: Any = None
+    """The fault's own model, made from the rest of the drill's keys."""
 
 
 class Tier(Declared):

@@ -24,7 +24,7 @@ _REFERENCE = "#/$defs/"
 
 def schema(kinds: Kinds) -> Schema:
     """The whole schema; the same kinds give the same text."""
-    models = [Head, Client, Drilled, Secret, Tier, *kinds.engines.values(), *kinds.probes.values()]
+    models = [Head, Client, Drilled, Secret, Tier, *kinds.engines.values(), *kinds.probes.values(), *kinds.faults.values()]
     every = _with_nested(models)
     pointers, found = models_json_schema([(model, "validation") for model in every], by_alias=True)
     names = {model: pointers[model, "validation"]["$ref"].removeprefix(_REFERENCE) for model in every}
@@ -32,9 +32,9 @@ def schema(kinds: Kinds) -> Schema:
     parts = {model: defs.pop(names[model]) for model in dict.fromkeys(models)}
     head = parts[Head]
     named = {**{name: _plain(value) for name, value in found["$defs"].items() if name not in names.values()}, **defs}
-    drilled = parts[Drilled]
-    drilled["properties"]["fault"] = {**drilled["properties"]["fault"], "enum": sorted(kinds.faults)}
-    named |= {"client": parts[Client], "drill": drilled, "secret": parts[Secret]}
+    named |= {"client": parts[Client], "secret": parts[Secret]}
+    drills = {name: _merged(parts[Drilled], parts[model], fault=name) for name, model in kinds.faults.items()}
+    named["drill"] = _chosen("fault", drills, named)
     named["tier"] = _chosen("engine", {name: _tier(kinds, parts, name) for name in kinds.engines}, named)
     named["probe"] = _probe({name: parts[model] for name, model in kinds.probes.items()}, named)
     properties = dict(head["properties"])
@@ -63,10 +63,17 @@ def _tier(kinds: Kinds, parts: Mapping[type[BaseModel], Schema], engine: str) ->
     properties["uses"] = {**properties["uses"], "additionalProperties": {
         "anyOf": [properties["uses"]["additionalProperties"], {"type": "null"}],
     }}
+    return _merged({**common, "properties": properties}, own, engine=engine)
+
+
+def _merged(common: Schema, own: Schema, **chosen: str) -> Schema:
+    """What all of a kind take and what the chosen one takes, as one closed set of keys."""
+    ((key, value),) = chosen.items()
+    shared = {name: each for name, each in common["properties"].items() if name != "settings"}
     merged: Schema = {
         "type": "object",
-        "properties": {**own.get("properties", {}), **properties, "engine": {"const": engine}},
-        "required": sorted({"engine", *own.get("required", ())}),
+        "properties": {**own.get("properties", {}), **shared, key: {"const": value}},
+        "required": sorted({key, *own.get("required", ())}),
         "additionalProperties": False,
     }
     return {"description": own["description"], **merged} if "description" in own else merged

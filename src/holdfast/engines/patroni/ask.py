@@ -67,7 +67,7 @@ def actions(instance: Instance, topology: Topology) -> Actions:
             credential=(REST_USER, f"{tier}-restapi"),
         )
 
-    return Actions(switchover=switchover, inner=("postgres",))
+    return Actions(switchover=switchover, inner=("postgres",), reloads="HUP", reloaded="No local configuration items changed")
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:

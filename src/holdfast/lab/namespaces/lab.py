@@ -17,20 +17,22 @@ from holdfast.lab import linux, netlink
 from holdfast.lab.agent import Agent
 from holdfast.lab.files import as_message, claimed_directories
 from holdfast.lab.namespaces.inside import HostLoop
-from holdfast.lab.verbs import Happening, HostGone, Lab, Output, State
+from holdfast.lab.namespaces.links import Cable, Links, mac_of, refusal
+from holdfast.lab.verbs import Happening, HostGone, Lab, Output, Rule, State
 
 T = TypeVar("T")
 
 _SOURCE = str(Path(holdfast.__file__).parents[1])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespaces.host import main; main(int(sys.argv[2]))"
-_ABILITIES = frozenset({"signal", "pause", "power", "wire", "shell", "publish", "check"})
+_DISK_BYTES = 2 << 30
+"""Of a host's disk; it lies in memory and takes only what is written."""
+_ABILITIES = frozenset({"signal", "pause", "power", "wire", "shape", "disk", "shell", "publish", "check"})
 
 
 class NamespaceLab:
     """See `Lab`.  `folder` is the run's own: logs stay there, disks lie on a file system in memory mounted over `folder/lab`."""
 
     name = "namespaces"
-    can = _ABILITIES
 
     def __init__(self, blueprint: Blueprint, secrets: Mapping[str, str], folder: Path, tasks: asyncio.TaskGroup):
         self.blueprint = blueprint
@@ -43,7 +45,13 @@ class NamespaceLab:
         self._loops: dict[str, HostLoop] = {}
         self._heard: asyncio.Queue[Happening | None] = asyncio.Queue()
         self._bridges = {segment.name: f"hf{index}" for index, segment in enumerate(blueprint.segments)}
-        self._cables = {host.name: f"hf-{index}" for index, host in enumerate(blueprint.hosts)}
+        self._cables = {
+            host.name: Cable(number=index, address=host.address, bridge=self._bridges[host.segment])
+            for index, host in enumerate(blueprint.hosts)
+        }
+        self._links = Links(self._cables, _SOURCE)
+        self._why_not = {"shape": reason} if (reason := refusal()) else {}
+        self.can = _ABILITIES - self._why_not.keys()
         self._networks = {segment.name: IPv4Network(segment.network) for segment in blueprint.segments}
 
     # ---- coming up
@@ -58,11 +66,23 @@ class NamespaceLab:
             os.makedirs(target)
             linux.mount(directory, target, flags=linux.MS_BIND | linux.MS_REC)
         for segment, bridge in self._bridges.items():
-            netlink.add_bridge(bridge)
             network = self._networks[segment]
-            netlink.add_address(bridge, str(network.broadcast_address - 1), network.prefixlen)
+            address = str(network.broadcast_address - 1)
+            netlink.add_bridge(bridge, mac_of(address))
+            netlink.add_address(bridge, address, network.prefixlen)
+
+    def _lay_disk(self, host: str) -> None:
+        """Each host has a disk of its own, kept from boot to boot, so that one can be full while the others are not."""
+        disk = self._disk(host)
+        if not disk.is_dir():
+            disk.mkdir(parents=True)
+            linux.mount("tmpfs", str(disk), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={_DISK_BYTES},mode=755")
+
+    def _disk(self, host: str) -> Path:
+        return self._base / "disk" / host
 
     async def boot(self, host: Host, *, start: bool) -> None:
+        self._lay_disk(host.name)
         ours, theirs = socket.socketpair()
         theirs.set_inheritable(True)
         argv = [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE, str(theirs.fileno())]
@@ -73,8 +93,7 @@ class NamespaceLab:
         agent.send(self._description(host))
         pid = await agent.born()
         self._agents[host.name] = agent
-        mac = bytes((2, 0, *socket.inet_aton(host.address)))
-        netlink.add_cable(self._cables[host.name], self._bridges[host.segment], "eth0", pid, mac)
+        await asyncio.to_thread(self._links.lay, host.name, pid)
         await agent.ask("network", address=host.address, prefix_length=self._networks[host.segment].prefixlen)
         await self._furnish(agent, host.name)
         if start:
@@ -88,7 +107,7 @@ class NamespaceLab:
             seen.update((process.cwd, os.path.dirname(process.argv[0]), *process.reads_only))
         return {
             "name": host.name,
-            "disk": f"{self._base}/disk/{host.name}",
+            "disk": str(self._disk(host.name)),
             "real": f"{self._base}/real",
             "python": os.path.dirname(sys.executable),
             "logs": {process.name: str(self._log(process.name)) for process in processes},
@@ -117,7 +136,7 @@ class NamespaceLab:
     # ---- the verbs
 
     def why_not(self, ability: str) -> str:
-        return "" if ability in self.can else f"this lab cannot {ability}"
+        return "" if ability in self.can else self._why_not.get(ability, f"this lab cannot {ability}")
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time() - self._began_s
@@ -157,17 +176,30 @@ class NamespaceLab:
         os.kill(agent.pid, signal.SIGKILL)
         await agent.close()
         # The dead host's unsent packets keep its network alive for minutes, and with it the cable, unless we take it.
-        netlink.remove(self._cables[host])
+        await asyncio.to_thread(self._links.take, host)
 
     async def power_on(self, host: str) -> None:
         if host not in self._agents:
             await self.boot(self.blueprint.host(host), start=True)
 
     async def unplug(self, host: str) -> None:
-        netlink.attach(self._cables[host], None)
+        await asyncio.to_thread(self._links.plug, host, into=False)
 
     async def plug(self, host: str) -> None:
-        netlink.attach(self._cables[host], self._bridges[self.blueprint.host(host).segment])
+        await asyncio.to_thread(self._links.plug, host, into=True)
+
+    async def shape(self, rules: Sequence[Rule]) -> None:
+        await asyncio.to_thread(self._links.shape, rules)
+
+    async def fill_disk(self, host: str, *, full: bool) -> None:
+        """By its size, not by its content: no memory is used, and what programs delete is free for them again."""
+        space = os.statvfs(self._disk(host))
+        size = (space.f_blocks - space.f_bfree) * space.f_frsize if full else _DISK_BYTES
+        linux.mount("none", str(self._disk(host)), flags=linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV, options=f"size={size}")
+
+    async def free_disk(self, host: str) -> int:
+        space = os.statvfs(self._disk(host))
+        return space.f_bavail * space.f_frsize
 
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset(await self._agent(host).ask("addresses"))
@@ -209,6 +241,7 @@ class NamespaceLab:
 
     async def down(self) -> None:
         self._heard.put_nowait(None)
+        self._links.close()
         for loop in self._loops.values():
             loop.close()
         for agent in self._agents.values():

@@ -21,14 +21,14 @@ def is_inside() -> bool:
     return os.environ.get(INSIDE) == "1" and os.getpid() == 1
 
 
-def enter(argv: Sequence[str], keep: Sequence[int] = ()) -> int:
-    """Start `python -m holdfast argv` inside and return its exit code.  `keep` are open files that it inherits."""
+def enter(argv: Sequence[str], keep: Sequence[int] = (), module: str = "holdfast") -> int:
+    """Start `python -m MODULE argv` inside and return its exit code.  `keep` are open files that it inherits."""
     for descriptor in keep:
         os.set_inheritable(descriptor, True)
     middle = os.fork()
     if middle == 0:
         try:
-            os._exit(_middle(lambda: _execute(argv)))
+            os._exit(_middle(lambda: _execute(module, argv)))
         except OSError as error:
             os.write(2, f"holdfast: {error}\n".encode())
         finally:
@@ -36,9 +36,9 @@ def enter(argv: Sequence[str], keep: Sequence[int] = ()) -> int:
     return _wait_for(middle)
 
 
-def _execute(argv: Sequence[str]) -> int:
+def _execute(module: str, argv: Sequence[str]) -> int:
     environment = {**os.environ, INSIDE: "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "holdfast", *argv], environment)
+    os.execve(sys.executable, [sys.executable, "-m", module, *argv], environment)
 
 
 def _middle(first: Callable[[], int]) -> int:

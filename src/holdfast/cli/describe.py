@@ -1,0 +1,90 @@
+"""What a record says about its run before the first drill: lab, programs, objectives, probes, hosts, drills and skips."""
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from holdfast.blueprint import Site
+from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, described
+from holdfast.drills.drill import Drill, actions_of
+from holdfast.faults.catalogue import FAULTS
+from holdfast.lab.verbs import Lab
+from holdfast.probes.probe import Probe
+from holdfast.record.store import Store
+from holdfast.topology.model import Objectives, Topology
+
+
+def possible(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
+    """Those that this lab can do; the others are skipped by name."""
+    skipped = [
+        {"name": each.name, "fault": each.fault, "target": each.target, "reason": lab.why_not(FAULTS[each.fault].needs)}
+        for each in drills
+        if FAULTS[each.fault].needs not in lab.can
+    ]
+    store.meta("skipped", skipped)
+    names = {each["name"] for each in skipped}
+    return tuple(each for each in drills if each.name not in names)
+
+
+def describe(
+    store: Store, topology: Topology, site: Site, lab: Lab, folder: Path, seed: int, probes: tuple[Probe, ...],
+    drills: tuple[Drill, ...], reason: str,
+) -> None:  # fmt: skip
+    notes = [*ONE_MACHINE, *(LOWER_FIDELITY if lab.name == "loopback" else ())]
+    notes += [f"Namespaces were not to be had: {reason}."] if reason and reason != "asked for" else []
+    store.meta(
+        "run",
+        {
+            "id": folder.name, "began_wall": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
+            "service": topology.service, "lab": lab.name, "fidelity": lab.name, "lab_notes": notes,
+            "programs": described(site.programs), "holdfast_version": version("holdfast"),
+            "command": shlex.join(["holdfast", *sys.argv[1:3]]),
+        },
+    )  # fmt: skip
+    store.meta("objectives", _limits(topology.objectives))
+    store.meta(
+        "probes",
+        {
+            probe.name: {
+                "kind": probe.kind, "what": probe.what, "every_s": probe.every_s, "patience_s": probe.patience_s,
+                "client": probe.client, "writes": probe.writes,
+            }
+            for probe in probes
+        },
+    )  # fmt: skip
+    tiers: dict[str, list[str]] = {}
+    for instance in topology.instances:
+        tiers.setdefault(instance.host, []).append(instance.tier)
+    store.meta(
+        "hosts",
+        [
+            {"name": host.name, "address": host.address, "zone": host.zone, "tiers": tiers.get(host.name, [])}
+            for host in lab.blueprint.hosts
+        ],
+    )
+    store.meta("drills", [_drill(each, topology) for each in drills])
+
+
+def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
+    """A planned change of a tier without state promises no error, whether or not the user says so."""
+    found: dict[str, object] = {
+        "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
+        "target": drill.target, "hold_s": drill.hold_s,
+    }  # fmt: skip
+    own = _limits(drill.objectives) if drill.objectives else {}
+    limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}
+    stateless = not actions_of(topology, drill.tier).switchover
+    if FAULTS[drill.fault].planned and stateless and limits["errors"] is None:
+        limits["errors"] = 0
+    if limits != _limits(topology.objectives):
+        found["objectives"] = limits
+    return found
+
+
+def _limits(objectives: Objectives) -> dict[str, float | int | None]:
+    return {
+        "write_outage_s": objectives.write_outage, "read_outage_s": objectives.read_outage,
+        "lost_writes": objectives.lost_writes, "availability": objectives.availability, "errors": objectives.errors,
+    }  # fmt: skip

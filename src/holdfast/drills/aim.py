@@ -1,0 +1,65 @@
+"""From the instances that were drawn to the target that a fault is given."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from holdfast.drills.asking import Asker
+from holdfast.drills.drill import Drill
+from holdfast.drills.observe import Observer
+from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.engine import Request
+from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.fault import Target
+from holdfast.topology.model import Instance, Topology
+
+SERVICE_LIMIT_S = 30.0
+_LOOK_S = 0.05
+
+
+def aim(
+    drill: Drill, instances: Sequence[Instance], topology: Topology, asker: Asker, observer: Observer,
+    secrets: Mapping[str, str], seed: int,
+) -> Target:  # fmt: skip
+    fault = FAULTS[drill.fault]
+    actions = ENGINES[instances[0].engine].actions(instances[0], topology)
+    hosts = tuple(dict.fromkeys(instance.host for instance in instances))
+    change = None
+    if actions.switchover:
+        change = _asking(actions.switchover(hosts[0], ""), asker, secrets)
+    return Target(
+        hosts=hosts,
+        processes=tuple(instance.name for instance in instances),
+        inner=drill.inner,
+        settings=drill.settings if drill.settings is not None else fault.settings(),
+        rest=tuple(place.name for place in topology.places if place.name not in hosts),
+        tiers={name: tuple(each.host for each in topology.instances_of(name)) for name in topology.tiers},
+        reloads=actions.reloads,
+        seed=seed,
+        change=change,
+        in_service=_waiting(asker, observer, topology),
+        names_process=fault.of_process,
+    )
+
+
+def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Callable[[], Awaitable[str]]:
+    async def change() -> str:
+        response = await asker.request(request, dict(secrets))
+        said = response.body.decode(errors="replace")[:200]
+        if response.status >= 300:
+            raise OSError(f"status {response.status}: {said}")
+        return said
+
+    return change
+
+
+def _waiting(asker: Asker, observer: Observer, topology: Topology) -> Callable[[str], Awaitable[None]]:
+    """Asked directly: what the observer saw last may be older than the stop."""
+
+    async def in_service(process: str) -> None:
+        instance = next(each for each in observer.instances if each.name == process)
+        question = ENGINES[instance.engine].questions(instance, topology).service
+        async with asyncio.timeout(SERVICE_LIMIT_S):
+            while question and await asker.word(question) != "yes":
+                await asyncio.sleep(_LOOK_S)
+
+    return in_service

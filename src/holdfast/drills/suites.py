@@ -1,0 +1,90 @@
+"""The fixed suites, in rising severity, so that results compare from week to week.
+
+| suite | for | what |
+|---|---|---|
+| rehearsal | a first look | five ways to break a service, six with a virtual IP |
+| pr | every change | the rehearsal, and planned changes under load, and the loss of the consensus leader |
+| standard | every night | what every operator meets in a year: hangs, isolation, reboots, crash loops, a lost zone |
+| full | before a release | the rest: starved hosts, full disks, bad networks |
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from holdfast.drills.drill import Drill, actions_of, declared, inner_of, named
+from holdfast.engines.catalogue import ENGINES
+from holdfast.faults.catalogue import FAULTS
+from holdfast.topology.model import Topology
+
+SHORT_S = 4.0
+LONG_S = 15.0
+
+
+def rehearsal(topology: Topology) -> Iterator[Drill]:
+    for web in _serving(topology, "http"):
+        yield Drill(fault="kill", tier=web, target="one", hold_s=SHORT_S)
+        yield Drill(fault="freeze", tier=web, target="one")
+    for database in _databases(topology):
+        yield Drill(fault="kill", tier=database, target="primary", inner=inner_of(topology, database), hold_s=SHORT_S)
+        yield Drill(fault="power_cut", tier=database, target="primary")
+        yield Drill(fault="switchover", tier=database, target="primary", hold_s=SHORT_S)
+    for name, tier in topology.tiers.items():
+        if tier.vip and tier.replicas > 1:
+            yield Drill(fault="power_cut", tier=name, target="active")
+
+
+def pr(topology: Topology) -> Iterator[Drill]:
+    yield from rehearsal(topology)
+    for name, tier in topology.tiers.items():
+        if tier.routes and actions_of(topology, name).reloads:
+            yield Drill(fault="reload", tier=name, target="all", hold_s=SHORT_S)
+        if tier.engine == "etcd" and tier.replicas > 1:
+            yield Drill(fault="kill", tier=name, target="leader", hold_s=SHORT_S)
+    for web in _serving(topology, "http"):
+        yield Drill(fault="rolling_restart", tier=web, target="all", hold_s=SHORT_S)
+
+
+def standard(topology: Topology) -> Iterator[Drill]:
+    yield from pr(topology)
+    for web in _serving(topology, "http"):
+        yield Drill(fault="hang", tier=web, target="one")
+        yield Drill(fault="crash_loop", tier=web, target="one")
+    for database in _databases(topology):
+        yield Drill(fault="isolate", tier=database, target="primary")
+        yield Drill(fault="freeze", tier=database, target="primary")
+        yield Drill(fault="reboot", tier=database, target="replica", hold_s=SHORT_S)
+    for name, tier in topology.tiers.items():
+        if tier.routes and tier.replicas > 1:
+            yield Drill(fault="kill", tier=name, target="one", hold_s=SHORT_S)
+    if len(topology.zones) > 1:
+        zone = topology.zones[-1]
+        yield Drill(fault="power_cut", tier=next(iter(topology.tiers)), target=f"zone {zone}", hold_s=LONG_S)
+
+
+def full(topology: Topology) -> Iterator[Drill]:
+    yield from standard(topology)
+    for web in _serving(topology, "http"):
+        yield Drill(fault="cpu_starve", tier=web, target="one")
+    for database in _databases(topology):
+        yield Drill(fault="cpu_starve", tier=database, target="replica")
+        yield Drill(fault="disk_full", tier=database, target="replica", hold_s=LONG_S, longest_s=LONG_S)
+
+
+SUITES: Mapping[str, Callable[[Topology], Iterator[Drill]]] = {
+    "rehearsal": rehearsal, "pr": pr, "standard": standard, "full": full,
+}  # fmt: skip
+
+
+def drills_of(topology: Topology, suite: str | None) -> tuple[Drill, ...]:
+    """Of the suite that was asked for; else the user's own list, else the rehearsal.  Settings are the faults' defaults."""
+    if suite is None and topology.drills:
+        return declared(topology)
+    return named(replace(drill, settings=FAULTS[drill.fault].settings()) for drill in SUITES[suite or "rehearsal"](topology))
+
+
+def _serving(topology: Topology, protocol: str) -> list[str]:
+    return [name for name, tier in topology.tiers.items() if tier.replicas > 1 and protocol in ENGINES[tier.engine].SERVES]
+
+
+def _databases(topology: Topology) -> list[str]:
+    return [name for name in topology.tiers if actions_of(topology, name).switchover]

@@ -1,0 +1,268 @@
+"""The cables of the hosts: where they end, and the detour that shapes what goes through them.
+
+A host's cable ends here as `hf-N` on its segment's bridge.  While a rule concerns the host:
+
+    eth0 in the host === hf-N   <- link_relay ->   hs-N === hb-N on the bridge
+
+`hf-N` and `hs-N` lie on a bridge that is down: packet sockets hear them, this kernel's own network does not, or it would answer
+for holdfast's addresses on every cable.  eth0 keeps its link, addresses and connections all the while.
+
+Everything here blocks, for the kernel waits for all its processors when a cable moves: call it from a thread.  One lock; a caller
+who gives up leaves nothing half done, because the thread goes on.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from holdfast.lab import linux, netlink
+from holdfast.lab.namespaces.link_relay import packet_socket
+from holdfast.lab.namespaces.link_shaping import Shape
+from holdfast.lab.verbs import ANYONE, Rule
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespaces.link_relay import main; main(int(sys.argv[2]))"
+_DEAD_END = "hfdead"
+_ANSWER_S = 10.0
+_NO_LIMIT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaped:
+    """The rules of one link: for frames from the host, and for those to it."""
+
+    out: tuple[Shape, ...] = ()
+    into: tuple[Shape, ...] = ()
+
+    @property
+    def counts_packets(self) -> bool:
+        return any(shape.counts_packets for shape in (*self.out, *self.into))
+
+
+def mac_of(address: str) -> bytes:
+    """Derived from the address: a host that boots again must be known to its neighbours."""
+    return bytes((2, 0, *socket.inet_aton(address)))
+
+
+def placed(rules: Sequence[Rule], addresses: Mapping[str, str]) -> dict[str, Shaped]:
+    """Every rule at the link where it holds: its target's, or its source's if it has no target.
+
+    Raises LookupError for a host that is not among `addresses` (host to IPv4 address).
+    """
+    out: dict[str, list[Shape]] = {}
+    into: dict[str, list[Shape]] = {}
+    for rule in rules:
+        for host in {rule.source, rule.target} - {ANYONE}:
+            if host not in addresses:
+                raise LookupError(f"there is no host {host}")
+        if rule.target != ANYONE:
+            source = b"" if rule.source == ANYONE else mac_of(addresses[rule.source])
+            into.setdefault(rule.target, []).append(_shape(rule, source))
+            continue
+        for host in addresses if rule.source == ANYONE else (rule.source,):
+            out.setdefault(host, []).append(_shape(rule, b""))
+    concerned = [host for host in addresses if host in out or host in into]
+    return {host: Shaped(out=tuple(out.get(host, ())), into=tuple(into.get(host, ()))) for host in concerned}
+
+
+def _shape(rule: Rule, source: bytes) -> Shape:
+    return Shape(
+        source=source, drop=rule.drop, delay_s=rule.delay_s, jitter_s=rule.jitter_s, rate_bytes_per_s=rule.rate_bytes_per_s,
+        ports=rule.ports, spares_arp=rule.spares_arp, seed=rule.seed,
+    )  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Cable:
+    """How one host is connected now.  pid: of the host's first process, 0 without power."""
+
+    number: int
+    address: str
+    bridge: str
+    pid: int = 0
+    plugged: bool = True
+    detour: bool = False
+
+    @property
+    def near(self) -> str:
+        return f"hf-{self.number}"
+
+    @property
+    def far(self) -> str:
+        return f"hs-{self.number}"
+
+    @property
+    def door(self) -> str:
+        """What is on the bridge."""
+        return f"hb-{self.number}" if self.detour else self.near
+
+
+class Links:
+    """Owned by a lab.  `source`: the folder from which the relay imports us."""
+
+    def __init__(self, cables: Mapping[str, Cable], source: str):
+        self._cables = cables
+        self._source = source
+        self._lock = threading.Lock()
+        self._shaped: dict[str, Shaped] = {}
+        self._relay: socket.socket | None = None
+        self._has_dead_end = False
+
+    def lay(self, host: str, pid: int) -> None:
+        """A new cable for a host that boots, under the rules that hold now."""
+        cable = self._cables[host]
+        with self._lock:
+            netlink.add_cable(cable.near, cable.bridge, "eth0", pid, mac_of(cable.address))
+            cable.pid, cable.plugged, cable.detour = pid, True, False
+            self._arrange()
+
+    def take(self, host: str) -> None:
+        """The host is gone, and its cable with it."""
+        cable = self._cables[host]
+        with self._lock:
+            with suppress(OSError):  # the kernel may have been faster
+                netlink.remove(cable.near)
+            if cable.detour:
+                netlink.remove(cable.door)
+            cable.pid, cable.detour = 0, False
+            if self._relay:
+                self._tell()
+
+    def plug(self, host: str, *, into: bool) -> None:
+        cable = self._cables[host]
+        with self._lock:
+            netlink.attach(cable.door, cable.bridge if into else None)
+            cable.plugged = into
+
+    def shape(self, rules: Sequence[Rule]) -> None:
+        """Raises LookupError for an unknown host, OSError with what the kernel or the relay refused."""
+        shaped = placed(rules, {host: cable.address for host, cable in self._cables.items()})
+        with self._lock:
+            self._shaped = shaped
+            self._arrange()
+
+    def close(self) -> None:
+        """The relay ends; the cables go with the namespaces."""
+        with self._lock:
+            if self._relay:
+                self._relay.close()
+                self._relay = None
+
+    def _arrange(self) -> None:
+        """Make the cables as the rules want them.  What fails leaves a state from which the next call goes on."""
+        powered = {host: cable for host, cable in self._cables.items() if cable.pid}
+        joining = [cable for host, cable in powered.items() if host in self._shaped and not cable.detour]
+        leaving = [cable for host, cable in powered.items() if host not in self._shaped and cable.detour]
+        if joining and not self._has_dead_end:
+            netlink.add_bridge(_DEAD_END, up=False)
+            self._has_dead_end = True
+        for cable in joining:
+            netlink.add_pair(f"hb-{cable.number}", cable.far)
+            cable.detour = True
+            netlink.attach(cable.far, _DEAD_END)
+        try:
+            self._limit_segments()
+            if self._relay or powered.keys() & self._shaped.keys():
+                self._tell()
+        except OSError:
+            for cable in joining:
+                netlink.remove(cable.door)
+                cable.detour = False
+            raise
+        for cable in joining:
+            netlink.attach(cable.near, _DEAD_END)
+            if cable.plugged:
+                netlink.attach(cable.door, cable.bridge)
+        for cable in leaving:
+            netlink.attach(cable.door, None)
+            netlink.remove(cable.door)
+            cable.detour = False
+            netlink.attach(cable.near, cable.bridge if cable.plugged else None)
+        if self._relay and not self._shaped:
+            self._relay.close()
+            self._relay = None
+        if self._has_dead_end and not any(cable.detour for cable in self._cables.values()):
+            netlink.remove(_DEAD_END)
+            self._has_dead_end = False
+
+    def _limit_segments(self) -> None:
+        """Where packets are counted none may come glued to others: both ends that send into the relay take them one by one."""
+        for host, cable in self._cables.items():
+            if cable.pid and cable.detour:
+                counts = host in self._shaped and self._shaped[host].counts_packets
+                segments = 1 if counts else _NO_LIMIT
+                netlink.limit_segments(cable.door, segments)
+                _inside(cable.pid, partial(netlink.limit_segments, "eth0", segments))
+
+    def _tell(self) -> None:
+        """The relay hears the whole of what is wanted.  One that died is replaced: it knew nothing that we do not."""
+        message = [
+            {
+                "near": cable.near, "far": cable.far,
+                "out": [shape.as_message() for shape in self._shaped[host].out],
+                "into": [shape.as_message() for shape in self._shaped[host].into],
+            }
+            for host, cable in self._cables.items() if cable.detour and host in self._shaped
+        ]  # fmt: skip
+        line = json.dumps(message).encode() + b"\n"
+        for relay in (self._relay, None):
+            self._relay = relay or _start(self._source)
+            if answer := _asked(self._relay, line):
+                break
+            self._relay.close()
+            self._relay = None
+        else:
+            raise OSError("the relay of shaped links ended")
+        if "error" in (said := json.loads(answer)):
+            raise OSError(f"the relay of shaped links: {said['error']}")
+
+
+def _start(source: str) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.set_inheritable(True)
+        argv = [sys.executable, "-I", "-S", "-c", _BOOT, source, str(theirs.fileno())]
+        os.posix_spawn(sys.executable, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)
+    ours.settimeout(_ANSWER_S)
+    return ours
+
+
+def _asked(relay: socket.socket, line: bytes) -> bytes:
+    """Its answer, or nothing if it is not there any more."""
+    try:
+        relay.sendall(line)
+        with relay.makefile("rb") as answers:
+            return answers.readline()
+    except (ConnectionError, TimeoutError):
+        return b""
+
+
+def _inside(pid: int, act: Callable[[], None]) -> None:
+    """Act in the network of a process, in a thread: it moves there for good, and so must end."""
+
+    def acted() -> None:
+        with suppress(OSError):  # a host that dies meanwhile needs nothing any more
+            descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+            try:
+                linux.setns(descriptor, linux.CLONE_NEWNET)
+            finally:
+                os.close(descriptor)
+            act()
+
+    thread = threading.Thread(target=acted, name="network of a host")
+    thread.start()
+    thread.join()
+
+
+def refusal() -> str:
+    """Why links cannot be shaped here; "" if they can."""
+    try:
+        packet_socket().close()
+    except OSError as error:
+        return f"this kernel refused a packet socket: {error.strerror}"
+    return ""
