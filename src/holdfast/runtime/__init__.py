@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from holdfast.runtime.choosing import Weighted as Weighted
     from holdfast.runtime.concurrency import AIMD as AIMD
     from holdfast.runtime.concurrency import Gradient as Gradient
+    from holdfast.runtime.deadlines import Timeout as Timeout
     from holdfast.runtime.deadlines import check_deadline as check_deadline
     from holdfast.runtime.deadlines import deadline as deadline
     from holdfast.runtime.deadlines import remaining_s as remaining_s
-    from holdfast.runtime.deadlines import Timeout as Timeout
     from holdfast.runtime.errors import CircuitOpenError as CircuitOpenError
     from holdfast.runtime.errors import Rejected as Rejected
     from holdfast.runtime.fallback import Fallback as Fallback
@@ -87,9 +87,10 @@ _EXPORTS = {
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    import sys
 
-    value = getattr(import_module(_EXPORTS[name]), name)
+    __import__(_EXPORTS[name])  # importlib would have to be imported itself
+    value = getattr(sys.modules[_EXPORTS[name]], name)
     globals()[name] = value  # the next look-up finds it without coming here
     return value
 

@@ -13,8 +13,8 @@ from sys import _getframe
 from time import monotonic
 
 from holdfast.runtime import breaker_judge as judge
-from holdfast.runtime.breaker_eras import STATES, Counting, HalfOpen, Standing
-from holdfast.runtime.breaker_permit import Permit, entered, left
+from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing, check_state
+from holdfast.runtime.breaker_permit import LEFT, Permit, Ready, entered, left
 from holdfast.runtime.breaker_settings import BreakerSettings
 from holdfast.runtime.breaker_windows import counter, one_step, value_of
 from holdfast.runtime.breaker_wrap import acall, call, wrapped
@@ -35,29 +35,17 @@ if TYPE_CHECKING:
     Era = Counting | HalfOpen | Standing
 
 
-class _Ready:
-    """An awaitable that is done: cheaper than a coroutine."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __await__(self) -> Any:
-        return self.value
-        yield  # makes this a generator
-
-
 class CircuitBreaker:
-    """`@breaker` on any kind of function, `with breaker:`, `async with breaker:`, `call`, `acall`, or `acquire` for code that cannot wrap.
+    """`@breaker` on any function, `with breaker:`, `async with breaker:`, `call`, `acall`, or `acquire` for code that cannot
+    wrap.
 
     A call that is not let through raises CircuitOpenError; an exception of the callee is always raised unchanged.
     `lock_free=None`: fast successes are counted without the lock where the interpreter makes that safe.
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_era", "_inside", "_listeners", "_lock", "_lock_free", "_opened", "_past", "_random", "_rejected",
-        "_settings", "_wait_s", "name",
+        "__weakref__", "_clock", "_era", "_inside", "_listeners", "_lock", "_lock_free", "_opened", "_past", "_random",
+        "_rejected", "_settings", "_wait_s", "name",
     )  # fmt: skip
 
     def __init__(
@@ -98,8 +86,7 @@ class CircuitBreaker:
 
     def acquire(self) -> Permit:
         """A permit, to be ended with `success()`, `failure()` or `ignore()`, or used as `with breaker.acquire() as permit:`."""
-        era = self._admit()
-        return Permit(self, era, self._clock())  # counts from when the call may begin
+        return Permit(self, self._admit(), self._clock())
 
     def __enter__(self) -> CircuitBreaker:
         era = self._era
@@ -111,10 +98,12 @@ class CircuitBreaker:
             entered(self, frame)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> Literal[False]:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
         era = self._inside.pop(_getframe(1), None)
         if error is None and type(era) is Counting:
-            next(era.fast)  # type: ignore[call-overload]
+            next(era.fast)
         else:
             left(self, era, _getframe(1), error)
         return False
@@ -126,17 +115,17 @@ class CircuitBreaker:
             self._inside[frame] = era
         else:
             entered(self, frame)
-        return _Ready(self)
+        return Ready(self)
 
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Awaitable[Literal[False]]:
         era = self._inside.pop(_getframe(1), None)
         if error is None and type(era) is Counting:
-            next(era.fast)  # type: ignore[call-overload]
+            next(era.fast)
         else:
             left(self, era, _getframe(1), error)
-        return _Ready(False)
+        return LEFT
 
     # --- looking and steering
 
@@ -162,10 +151,7 @@ class CircuitBreaker:
     def switch_to(self, state: State, *, for_s: float | None = None) -> None:
         """Puts the breaker in a state: forced_open, disabled and metrics_only last until the next switch, the others as usual.
         `for_s`, only with open: how long."""
-        if state not in STATES:
-            raise ValueError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
-        if for_s is not None and not (state == "open" and for_s > 0):
-            raise ValueError(f"for_s is {for_s!r}; it must be a number above 0, and only with open")
+        check_state(state, for_s)
         news: list[dict[str, Any]] = []
         with self._lock:
             self._wait_s = 0.0
@@ -196,6 +182,9 @@ class CircuitBreaker:
             return era
         now_s = self._clock()
         if now_s < era.until_s and type(era) is Standing:
+            if self._lock_free and not self._listeners:  # as _reject, written out
+                next(self._rejected)
+                raise CircuitOpenError(self.name, era.state, era.until_s - now_s if era.until_s < inf else None)
             self._reject(era, now_s)
         news: list[dict[str, Any]] = []
         with self._lock:
@@ -212,11 +201,8 @@ class CircuitBreaker:
         return era
 
     def _reject(self, era: Era, now_s: float) -> NoReturn:
-        if self._lock_free:
-            next(self._rejected)  # type: ignore[call-overload]
-        else:
-            with self._lock:
-                next(self._rejected)  # type: ignore[call-overload]
+        with self._lock:
+            next(self._rejected)
         again_s = era.until_s - now_s if era.state == "open" else None
         if self._listeners:
             self._tell([{"kind": "rejected", "at_s": now_s, "era": era.number, "state": era.state, "retry_after_s": again_s}])

@@ -1,5 +1,5 @@
-"""What a breaker is between two changes of state.  A call records into the era that admitted it, so that its result, when it comes
-late, meets an object that nobody looks at any more.
+"""What a breaker is between two changes of state.  A call records into the era that admitted it, so that its result, when it
+comes late, meets an object that nobody looks at any more.
 
 Rules: `record` and `admit` are called under the breaker's lock and decide, they never act: they give the next state, or None.
 `plain` and `timed` tell the wrappers, without a lock, that every call is let in and that a fast success is only one `next`:
@@ -24,13 +24,22 @@ if TYPE_CHECKING:
 STATES = ("closed", "open", "half_open", "forced_open", "disabled", "metrics_only")
 
 
+def check_state(state: str, for_s: float | None) -> None:
+    if state not in STATES:
+        raise ValueError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
+    if for_s is not None and not (state == "open" and 0 < for_s < inf):
+        raise ValueError(f"for_s is {for_s!r} with {state}; it must be a finite number above 0, and only with open")
+
+
 class Counting:
     """closed, and metrics_only, which counts and never opens."""
 
     __slots__ = (
-        "admits", "fast", "fast_until_s", "ignored", "number", "plain", "settings", "since_s", "slow_s", "state", "timed", "window",
-        "_sole",
+        "admits", "fast", "fast_until_s", "ignored", "number", "plain", "settings", "since_s", "slow_s", "state", "timed",
+        "window", "_sole",
     )  # fmt: skip
+
+    until_s = inf
 
     def __init__(self, state: State, number: int, settings: BreakerSettings, now_s: float, quick: bool) -> None:
         self.state = state
@@ -72,7 +81,7 @@ class Counting:
         settings = self.settings
         if calls < settings.min_calls or self.state == "metrics_only":
             return None
-        # Divided, not multiplied: 3 / 30 is 0.1, but 0.1 * 30 is more than 3.
+        # Divided, not multiplied: 7 / 100 is 0.07, but 0.07 * 100 is more than 7.
         return "open" if failures / calls >= settings.failure_rate or slow_calls / calls >= settings.slow_rate else None
 
     def _gate(self, calls: int) -> None:
@@ -95,8 +104,8 @@ class HalfOpen:
     """A round of trials.  It ends with a verdict, or at `until_s` without one."""
 
     __slots__ = (
-        "admits", "failures", "given", "ignored", "in_flight", "number", "plain", "settings", "since_s", "slow", "state", "successes",
-        "timed", "until_s", "_failures_to_open", "_slow_to_open",
+        "admits", "failures", "given", "ignored", "in_flight", "number", "plain", "settings", "since_s", "slow", "state",
+        "successes", "timed", "until_s", "failures_to_open", "slow_to_open",
     )  # fmt: skip
 
     def __init__(self, number: int, settings: BreakerSettings, now_s: float) -> None:
@@ -108,8 +117,8 @@ class HalfOpen:
         self.admits = self.plain = self.timed = False
         self.given = self.in_flight = self.successes = self.failures = self.slow = self.ignored = 0
         rate = settings.failure_rate if settings.trial_failure_rate is None else settings.trial_failure_rate
-        self._failures_to_open = _least(rate, settings.trials)
-        self._slow_to_open = _least(settings.slow_rate, settings.trials)
+        self.failures_to_open = _least(rate, settings.trials)
+        self.slow_to_open = _least(settings.slow_rate, settings.trials)
 
     def admit(self) -> bool:
         settings = self.settings
@@ -132,10 +141,10 @@ class HalfOpen:
         done = self.successes + self.failures
         if self.settings.full_round and done < trials:
             return None
-        if self.failures >= self._failures_to_open or self.slow >= self._slow_to_open:
+        if self.failures >= self.failures_to_open or self.slow >= self.slow_to_open:
             return "open"
         missing = trials - done
-        if self.failures + missing < self._failures_to_open and self.slow + missing < self._slow_to_open:
+        if self.failures + missing < self.failures_to_open and self.slow + missing < self.slow_to_open:
             return "closed"
         return None
 
@@ -172,7 +181,7 @@ class Standing:
 
 def _least(rate: float, trials: int) -> int:
     """The fewest bad ones of `trials` whose share reaches the rate."""
-    bad = max(1, int(rate * trials))  # may be one too low because of rounding, or one too high: 0.1 * 30 is more than 3
+    bad = max(1, int(rate * trials))  # may be one too low because of rounding, or one too high: 0.07 * 100 is more than 7
     while bad > 1 and (bad - 1) / trials >= rate:
         bad -= 1
     while bad / trials < rate:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
     if not isinstance(error, Exception):
-        # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the callee.
+        # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the
+        # callee.
         return "failure" if type(error).__name__ == "CancelledError" and _our_deadline_passed() else "ignored"
     if isinstance(error, Rejected) and not isinstance(error, TimeoutError):
         return "ignored"  # a policy within refused: the callee was not asked
@@ -67,4 +68,4 @@ def _our_deadline_passed() -> bool:
 def _log_broken_predicate(which: str) -> None:
     import logging  # slow to import, and needed only by people with a mistake in a predicate
 
-    logging.getLogger("holdfast.runtime").exception("a circuit breaker's predicate %s raised; the call counts as a failure", which)
+    logging.getLogger("holdfast.runtime").exception("a breaker's predicate %s raised; the call counts as a failure", which)

@@ -1,18 +1,35 @@
 """Permits, and how `with breaker:` finds the one that it entered with.
 
-Rules: a permit ends once, whoever ends it first.  One breaker is entered by many threads, tasks and generators at a time, and left in
-any order; what they do not share is the frame of the `with` statement, so that frame is the key.
+Rules: a permit ends once, whoever ends it first.  One breaker is entered by many threads, tasks and generators at a time, and
+left in any order; what they do not share is the frame of the `with` statement, so that frame is the key.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import FrameType, TracebackType
     from typing import Any, Literal
 
     from holdfast.runtime.breaker import CircuitBreaker, Era
     from holdfast.runtime.breaker_eras import Outcome
+
+
+class Ready:
+    """An awaitable that is done: cheaper than a coroutine."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[None, None, Any]:
+        return self.value
+        yield  # makes this a generator
+
+
+LEFT = Ready(False)  # what `async with` is told at its end: the exception goes on
 
 
 class Permit:
@@ -54,7 +71,9 @@ class Permit:
     def __enter__(self) -> Permit:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> Literal[False]:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
         if error is None:
             self.success()
         else:

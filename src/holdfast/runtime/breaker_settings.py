@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from math import inf
 
-from holdfast.runtime.breaker_mapping import taken_from
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,9 +44,9 @@ class BreakerSettings:
     """
 
     __slots__ = (
-        "failure_on", "failure_rate", "failure_result", "full_round", "half_open_at_most_s", "ignore_on", "ignore_result", "min_calls",
-        "open_at_most_s", "open_growth", "open_jitter", "open_s", "slow_call_s", "slow_rate", "trial_failure_rate", "trials",
-        "trials_at_once", "window_buckets", "window_calls", "window_s",
+        "failure_on", "failure_rate", "failure_result", "full_round", "half_open_at_most_s", "ignore_on", "ignore_result",
+        "min_calls", "open_at_most_s", "open_growth", "open_jitter", "open_s", "slow_call_s", "slow_rate", "trial_failure_rate",
+        "trials", "trials_at_once", "window_buckets", "window_calls", "window_s",
     )  # fmt: skip
 
     failure_on: Errors
@@ -109,6 +107,8 @@ class BreakerSettings:
         A `breaker:` entry holds the settings when the mapping is a whole policy, such as a topology's `uses: {db: {timeout: 2s,
         retries: 1, breaker: {...}}}`; `timeout` and `retries` beside it belong to other policies.  ValueError for any other name.
         """
+        from holdfast.runtime.breaker_mapping import taken_from
+
         return cls(**{**taken_from(mapping, cls.__slots__), **others})
 
     def replace(self, **changes: Any) -> BreakerSettings:
@@ -172,7 +172,7 @@ def _check(it: BreakerSettings) -> None:
     for name, errors in (("failure_on", it.failure_on), ("ignore_on", it.ignore_on)):
         kinds = errors if isinstance(errors, tuple) else (errors,)
         if not (all(_is_error(kind) for kind in kinds) or (callable(errors) and not isinstance(errors, type))):
-            raise ValueError(f"{name} is {errors!r}; it must be an exception type, a tuple of them, or a function of an exception")
+            raise ValueError(f"{name} is {errors!r}; it must be an exception type, a tuple of them, or a function of one")
     for name, predicate in (("failure_result", it.failure_result), ("ignore_result", it.ignore_result)):
         if predicate is not None and not callable(predicate):
             raise ValueError(f"{name} is {predicate!r}; it must be a function of a result, or None")

@@ -25,7 +25,7 @@ def checked_kinds(listener: Listener, kinds: Iterable[Kind]) -> frozenset[Kind]:
     chosen = frozenset((kinds,) if isinstance(kinds, str) else kinds)
     if not chosen or not chosen <= set(KINDS):
         raise ValueError(f"kinds is {kinds!r}; it must be one or several of {', '.join(KINDS)}")
-    return chosen
+    return chosen  # type: ignore[return-value]
 
 
 def tell(breaker: CircuitBreaker, news: list[dict[str, Any]]) -> None:

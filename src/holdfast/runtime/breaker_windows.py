@@ -1,7 +1,7 @@
 """What happened lately: the last so many calls, or the last so many seconds.
 
-Rules: `record` is called under the breaker's lock; a fast success, which cannot raise a rate, is only `next(window.fast)`, and that
-is one step for the interpreter, so that it needs no lock.  Every method that counts gives (calls, failures, slow calls).
+Rules: `record` is called under the breaker's lock; a fast success, which cannot raise a rate, is only `next(window.fast)`, and
+that is one step for the interpreter, so that it needs no lock.  Every method that counts gives (calls, failures, slow calls).
 """
 
 from __future__ import annotations
@@ -9,16 +9,21 @@ from __future__ import annotations
 import sys
 from math import inf
 
-# A range iterator is an integer that counts in one step and can be read (`__length_hint__`) without counting; itertools.count cannot.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A range iterator is an integer that counts in one step and can be read (`__length_hint__`) without counting; itertools.count
+# cannot.
 _ALL = range(sys.maxsize)
 
 
-def counter() -> object:
+def counter() -> Iterator[int]:
     return iter(_ALL)
 
 
-def value_of(fast: object) -> int:
-    return sys.maxsize - fast.__length_hint__()  # type: ignore[attr-defined]
+def value_of(fast: Iterator[int]) -> int:
+    return sys.maxsize - int(fast.__length_hint__())  # type: ignore[attr-defined]
 
 
 def one_step() -> bool:
@@ -41,7 +46,7 @@ class CountWindow:
         self.slow_ever = 0
 
     def record(self, now_s: float, failed: bool, slow: bool) -> tuple[int, int, int]:
-        number = next(self.fast) + 1  # type: ignore[call-overload]
+        number = next(self.fast) + 1
         oldest = number - self._size
         for bad, kept in ((failed, self._failed), (slow, self._slow)):
             if bad:
@@ -92,7 +97,7 @@ class TimeWindow:
         if now_s >= self.ends_s:
             self._rotate(now_s)
         bucket = self._buckets[-1]
-        next(bucket.fast)  # type: ignore[call-overload]
+        next(bucket.fast)
         bucket.failures += failed
         bucket.slow += slow
         self.failures_ever += failed

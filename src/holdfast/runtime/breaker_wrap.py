@@ -6,14 +6,20 @@ function is never called to find out what it is.
 
 from __future__ import annotations
 
-from holdfast.runtime.breaker_eras import Counting
+from math import inf
+
+from holdfast.runtime.breaker_eras import Counting, Standing
+from holdfast.runtime.errors import CircuitOpenError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-    from typing import Any
+    from typing import Any, ParamSpec, TypeVar
 
     from holdfast.runtime.breaker import CircuitBreaker, Era
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 _GENERATOR, _COROUTINE_FUNCTION, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of a code object, as in the module inspect
 
@@ -27,12 +33,13 @@ _Coroutine = type(_nothing_yet)
 _nothing_yet.close()
 
 
-def wrapped(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
+def wrapped(breaker: CircuitBreaker, function: Callable[P, R]) -> Callable[P, R]:
     from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
     flags = _flags(function)
+    wrapper: Any
     if flags & _COROUTINE_FUNCTION:
         wrapper = _of_coroutine(breaker, function)
     elif flags & _ASYNC_GENERATOR:
@@ -72,7 +79,7 @@ def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable
                 raise
             if type(result) is _Coroutine:
                 return _awaited(breaker, era, None, result)
-            next(era.fast)  # type: ignore[union-attr,call-overload]
+            next(era.fast)  # type: ignore[union-attr]
             return result
         if era.timed:
             started_s = clock()
@@ -85,10 +92,15 @@ def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable
                 return _awaited(breaker, era, started_s, result)
             now_s = clock()
             if now_s - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
-                next(era.window.fast)  # type: ignore[union-attr,call-overload]
+                next(era.window.fast)  # type: ignore[union-attr]
             else:
                 breaker._end(era, "success", started_s, None)
             return result
+        if type(era) is Standing and not era.admits and breaker._lock_free and not breaker._listeners:  # as _admit does
+            left_s = era.until_s - clock()
+            if left_s > 0.0:
+                next(breaker._rejected)
+                raise CircuitOpenError(breaker.name, era.state, left_s if left_s < inf else None)
         era = breaker._admit()
         return _watch(breaker, era, function, args, kwargs)
 
@@ -130,7 +142,7 @@ def _of_coroutine(breaker: CircuitBreaker, function: Callable[..., Any]) -> Call
             except BaseException as error:
                 breaker._raised(era, error, None)
                 raise
-            next(era.fast)  # type: ignore[union-attr,call-overload]
+            next(era.fast)  # type: ignore[union-attr]
             return result
         timed = era.timed
         if not timed:
@@ -142,7 +154,7 @@ def _of_coroutine(breaker: CircuitBreaker, function: Callable[..., Any]) -> Call
             breaker._raised(era, error, started_s)
             raise
         if timed and (now_s := clock()) - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
-            next(era.window.fast)  # type: ignore[union-attr,call-overload]
+            next(era.window.fast)  # type: ignore[union-attr]
         else:
             breaker._returned(era, result, started_s)
         return result
@@ -184,7 +196,8 @@ def _of_async_generator(breaker: CircuitBreaker, function: Callable[..., Any]) -
             except StopAsyncIteration:
                 pass
             finally:
-                await source.aclose()
+                if not source.ag_running:  # it counts as running when the whole stack of coroutines is thrown away in its midst
+                    await source.aclose()
         except BaseException as error:
             breaker._raised(era, error, None)
             raise
@@ -193,7 +206,7 @@ def _of_async_generator(breaker: CircuitBreaker, function: Callable[..., Any]) -
     return wrapper
 
 
-def call(breaker: CircuitBreaker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def call(breaker: CircuitBreaker, function: Callable[..., R], args: Any, kwargs: Any) -> R:
     era = breaker._admit()
     started_s = None if type(era) is Counting and era.plain else breaker._clock()
     try:
@@ -202,7 +215,7 @@ def call(breaker: CircuitBreaker, function: Callable[..., Any], args: Any, kwarg
         breaker._raised(era, error, started_s)
         raise
     if type(result) is _Coroutine:
-        result.close()
+        result.close()  # type: ignore[attr-defined]
         breaker._end(era, "ignored", None, None)
         raise TypeError(f"{function!r} gives a coroutine: use acall, or decorate the coroutine function; it did not run")
     _finish(breaker, era, result, started_s)
@@ -225,6 +238,6 @@ async def acall(breaker: CircuitBreaker, function: Callable[..., Any], args: Any
 
 def _finish(breaker: CircuitBreaker, era: Era, result: object, started_s: float | None) -> None:
     if started_s is None:
-        next(era.fast)  # type: ignore[union-attr,call-overload]
+        next(era.fast)  # type: ignore[union-attr]
     else:
         breaker._returned(era, result, started_s)

@@ -44,29 +44,53 @@ class AIMD:
         return limit + self.increase, memory
 
 
-class Gradient:
-    """Follows the ratio of the usual latency to the present one; finds the knee without being told a latency.
+class Known(NamedTuple):
+    """What the gradient remembers: the latency without load, windows since it was measured, and the limit to come back to.
 
-    new = limit * clamp(tolerance * usual / present, 0.5, 1) + queue, smoothed.  `usual` is an exponential average over about
-    `memory_windows` windows; when it is far above the present latency it is let decay, so that a slow start is forgotten.
-    Source: Netflix concurrency-limits, Gradient2Limit (description in its javadoc).
+    `resume` is 0.0 but while it measures; `age` is then negative and counts the windows to go.
     """
 
-    __slots__ = ("memory_windows", "queue", "smoothing", "tolerance")
+    usual_s: float
+    age: int
+    resume: float
 
-    def __init__(self, *, tolerance: float = 1.5, queue: float = 4.0, smoothing: float = 0.2, memory_windows: int = 600):
+
+class Gradient:
+    """Follows the ratio of the latency without load to the present one; finds the knee without being told a latency.
+
+    new = limit * clamp(tolerance * usual / present, 0.5, 1) + queue, smoothed.  `usual` is the least latency seen.  It is
+    measured anew, at first and when latency has been above it for `probe_windows`, by cutting the limit to 1 / (2 * tolerance)
+    for two windows: an average taken under load would come to think that overload is usual, and the limit would creep up to its
+    maximum.
+    Source: the gradient controller of Envoy's adaptive concurrency filter; `tolerance` and smoothing as in Netflix'
+    Gradient2Limit.
+    """
+
+    __slots__ = ("probe_windows", "queue", "smoothing", "tolerance")
+
+    def __init__(self, *, tolerance: float = 1.5, queue: float = 4.0, smoothing: float = 0.2, probe_windows: int = 60):
         self.tolerance = checks.number("tolerance", tolerance, low=1.0, high=100.0)
         self.queue = checks.number("queue", queue, low=0.0, high=1000.0)
         self.smoothing = checks.number("smoothing", smoothing, low=0.0, high=1.0, low_open=True)
-        self.memory_windows = checks.whole("memory_windows", memory_windows, low=1)
+        self.probe_windows = checks.whole("probe_windows", probe_windows, low=1)
 
-    def next_limit(self, limit: float, window: Window, memory: Any) -> tuple[float, Any]:
+    def next_limit(self, limit: float, window: Window, memory: Known | None) -> tuple[float, Known | None]:
         present_s = max(window.mean_latency_s, 1e-9)
-        usual_s = present_s if memory is None else memory + (present_s - memory) * 2 / (self.memory_windows + 1)
-        if usual_s > 2 * present_s:
-            usual_s *= 0.95
-        if not window.dropped and window.peak_in_flight * 2 < limit:
-            return limit, usual_s
+        if memory is None:
+            return self._probe(limit, present_s, window)
+        if memory.resume:
+            if memory.age < -1:  # among these are calls that began before the cut
+                return limit, memory._replace(age=memory.age + 1)
+            return memory.resume * (0.5 if window.dropped else 1.0), Known(present_s, 0, 0.0)
+        usual_s, age = min(memory.usual_s, present_s), memory.age + 1
+        if age >= self.probe_windows and present_s > 1.1 * usual_s:
+            return self._probe(limit, usual_s, window)
+        known = Known(usual_s, age, 0.0)
         gradient = 0.5 if window.dropped else max(0.5, min(1.0, self.tolerance * usual_s / present_s))
         target = limit * gradient + (0.0 if window.dropped else self.queue)
-        return limit * (1 - self.smoothing) + target * self.smoothing, usual_s
+        new = limit * (1 - self.smoothing) + target * self.smoothing
+        # A limit that is not used has not been shown to be too low.
+        return (min(limit, new) if window.peak_in_flight * 2 < limit else new), known
+
+    def _probe(self, limit: float, usual_s: float, window: Window) -> tuple[float, Known]:
+        return min(limit, window.peak_in_flight) / (2 * self.tolerance), Known(usual_s, -2, limit)

@@ -28,7 +28,7 @@ class CircuitOpenError(Rejected):
     """
 
     # Made by the interpreter alone: an __init__ of ours would be a third of what a rejection costs.
-    __init__ = Exception.__init__  # type: ignore[assignment]
+    __init__ = Exception.__init__
 
     @property
     def policy(self) -> str:  # type: ignore[override]

@@ -129,10 +129,23 @@ class Retry:
         return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # Written out instead of `wrap`: one call less on the way of every success.
+        # Written out instead of `wrap`: one call less, or one coroutine less, on the way of every success.
         if is_async(function):
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return await self.acall(function, *args, **kwargs)
+                began_s = 0.0 if self.total_s is None else self._clock()
+                error, result = None, None
+                try:
+                    result = await function(*args, **kwargs)  # type: ignore[misc]
+                except Exception as raised:
+                    if not self._matches(raised):
+                        raise
+                    error = raised
+                else:
+                    if self._unwanted is None or not self._unwanted(result):
+                        if self.budget is not None:
+                            self.budget.succeeded()
+                        return result
+                return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
         else:
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 began_s = 0.0 if self.total_s is None else self._clock()

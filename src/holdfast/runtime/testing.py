@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from holdfast.runtime.balancer import Balancer
+    from holdfast.runtime.breaker import CircuitBreaker
+    from holdfast.runtime.breaker_eras import State
     from holdfast.runtime.rate_limiter import RateLimiter
     from holdfast.runtime.throttle import Throttle
 
 __all__ = [
-    "FakeClock", "ejected", "expired", "full", "limited", "no_waiting", "run", "single_attempt", "throttled", "without_budget",
+    "FakeClock", "ejected", "expired", "full", "limited", "no_waiting", "run", "single_attempt", "switched", "throttled",
+    "without_budget",
 ]
 
 FAR_S = 1e9
@@ -123,13 +126,17 @@ def _with(thing: Any, **values: Any) -> Iterator[None]:
 def no_waiting(*policies: Any, clock: FakeClock | None = None) -> Iterator[FakeClock]:
     """The policies, and those inside of pipelines, live by the fake clock: pauses pass at once, and a full queue refuses at once.
 
-    For a `CircuitBreaker` give it the clock when it is made.
+    A circuit breaker among them is in its former state afterwards, with an empty window.
     """
     with ExitStack() as stack:
         clocks = [getattr(policy, "_clock", None) for policy in _simple(policies)]
         if clock is None:  # it goes on from the present, so that what the policies know stays true
             clock = FakeClock(next((known() for known in clocks if known is not None), 1000.0))
         for policy in _simple(policies):
+            if hasattr(policy, "switch_to"):
+                stack.callback(policy.switch_to, policy.state)  # runs last, by the policy's own clock
+                stack.enter_context(_with(policy, _clock=clock))
+                continue
             new = {"_clock": clock, "_sleep": clock.sleep, "_asleep": clock.asleep}
             stack.enter_context(_as_before(policy))
             stack.enter_context(_with(policy, **{name: value for name, value in new.items() if hasattr(policy, name)}))
@@ -195,6 +202,20 @@ def ejected(balancer: Balancer, *addresses: Any) -> Iterator[None]:
             if endpoint.address in (addresses or known):
                 stack.enter_context(_with(endpoint, back_s=balancer._clock() + FAR_S))
         yield
+
+
+@contextmanager
+def switched(breaker: CircuitBreaker, state: State) -> Iterator[None]:
+    """A CircuitBreaker is "open", "half_open", "forced_open", "closed", "disabled" or "metrics_only"; afterwards in its former
+    state, with an empty window.
+    """
+    _need(breaker, "switch_to", "a CircuitBreaker")
+    before = breaker.state
+    breaker.switch_to(state)
+    try:
+        yield
+    finally:
+        breaker.switch_to(before)
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""Policies around every request of an aiohttp session: `aiohttp.ClientSession(middlewares=(policy_middleware(policy),))`.
+
+Rules: as in the httpx adapter.  A deadline needs no help here: the policies cancel what is under way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from holdfast.runtime.deadlines import check_deadline
+from holdfast.runtime.extras.replies import UNAVAILABLE, asked_s, repeatable
+from holdfast.runtime.retry import Retry
+
+if TYPE_CHECKING:
+    from holdfast.runtime.calling import Policy
+
+__all__ = ["policy_middleware", "retry", "unavailable"]
+
+
+def unavailable(reply: aiohttp.ClientResponse) -> bool:
+    return reply.status in UNAVAILABLE
+
+
+def retry(**settings: Any) -> Retry:
+    """A Retry for connection errors, timeouts and replies 429, 502, 503 and 504 that honours Retry-After."""
+    on = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
+    return Retry(**{"on": on, "unwanted": unavailable, "retry_after": asked_s, **settings})
+
+
+def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) -> Any:
+    async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        replies: list[aiohttp.ClientResponse] = []
+        kept: aiohttp.ClientResponse | None = None
+
+        async def attempt() -> aiohttp.ClientResponse:
+            while replies:
+                replies.pop().close()
+            check_deadline()
+            replies.append(reply := await handler(request))
+            return reply
+
+        chosen = policy if repeatable(request.method, request.headers) else unsafe_policy
+        try:
+            kept = await (attempt() if chosen is None else chosen.acall(attempt))
+            return kept
+        finally:
+            for reply in replies:
+                if reply is not kept:
+                    reply.close()
+
+    return middleware

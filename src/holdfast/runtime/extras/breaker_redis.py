@@ -1,0 +1,195 @@
+"""One circuit breaker for many processes, its state and its trials kept in Redis.
+
+Rules: each process keeps its own window; when one opens, all are open, and a round of trials is counted for all of them together.
+Every decision is taken here without input or output, as a generator that yields the script to run; the sync and the async form
+only carry scripts to Redis and answers back.  Without Redis the breaker of this process goes on alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from time import monotonic
+from typing import Any
+
+from holdfast.runtime import breaker_judge as judge
+from holdfast.runtime.breaker import CircuitBreaker
+from holdfast.runtime.breaker_eras import HalfOpen
+from holdfast.runtime.errors import CircuitOpenError
+from holdfast.runtime.extras import breaker_redis_scripts as scripts
+
+Steps = Generator[tuple[str, tuple[Any, ...]], Any, Any]
+_ALONE = frozenset({"forced_open", "disabled", "metrics_only"})
+
+
+class _Trial:
+    """A call that Redis let in; `name` is that of its round."""
+
+    def __init__(self, name: Any, began_s: float) -> None:
+        self.name = name
+        self.began_s = began_s
+
+
+class _Sharing:
+    """What both forms do.  `refresh_s`: a closed breaker asks Redis at most this often, so others hear of an opening this late at
+    worst; `away_s`: so long Redis is left alone after it did not answer."""
+
+    def __init__(
+        self, breaker: CircuitBreaker, client: Any, *, key: str = "", refresh_s: float = 0.2, away_s: float = 5.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:  # fmt: skip
+        for name, value in (("refresh_s", refresh_s), ("away_s", away_s)):
+            if not 0 <= value <= 3600:
+                raise ValueError(f"{name} is {value!r}; it must be a number from 0 to 3600")
+        if not breaker.name and not key:
+            raise ValueError("key is ''; a breaker without a name needs a key in Redis")
+        self.local = breaker
+        self._key = key or f"holdfast:breaker:{breaker.name}"
+        self._run = {text: client.register_script(text) for text in (scripts.ASK, scripts.END, scripts.TRIP)}
+        self._refresh_s, self._away_s, self._clock = refresh_s, away_s, clock
+        self._fresh_until_s = self._away_until_s = float("-inf")
+        self._untold = False  # opened here while Redis was away
+
+    def _begin(self) -> Steps:
+        local, now_s = self.local, self._clock()
+        closed = local.state == "closed"
+        if local.state in _ALONE or now_s < self._away_until_s or (closed and now_s < self._fresh_until_s):
+            return local.acquire()
+        if self._untold and not closed:
+            yield scripts.TRIP, self._waits()
+        self._untold = False
+        settings = local.settings
+        at_once = settings.trials_at_once or settings.trials
+        answer = yield scripts.ASK, (*self._waits(), settings.trials, at_once, int(settings.half_open_at_most_s * 1e3))
+        if answer is None:
+            return local.acquire()
+        verdict, name, wait_s = answer
+        if verdict == "trial":
+            return _Trial(name, now_s)
+        self._follow(verdict, wait_s)
+        if verdict == "closed":
+            return local.acquire()
+        with local._lock:
+            next(local._rejected)
+        raise CircuitOpenError(local.name, verdict, wait_s if verdict == "open" else None)
+
+    def _end(self, begun: Any, outcome: str, error: BaseException | None) -> Steps:
+        if not isinstance(begun, _Trial):
+            opened = self.local._opened
+            {"success": begun.success, "failure": lambda: begun.failure(error), "ignored": begun.ignore}[outcome]()
+            if self.local._opened > opened:
+                self._untold = True
+                if self._clock() >= self._away_until_s and (yield scripts.TRIP, self._waits()) is not None:
+                    self._untold = False
+            return
+        settings = self.local.settings
+        slow = settings.slow_call_s is not None and self._clock() - begun.began_s >= settings.slow_call_s
+        measure = HalfOpen(0, settings, 0.0)
+        answer = yield scripts.END, (
+            *self._waits(), begun.name, outcome, int(slow), settings.trials, measure.failures_to_open, measure.slow_to_open,
+            int(settings.full_round),
+        )  # fmt: skip
+        if answer is not None:
+            self._follow(answer[0], answer[2])
+
+    def _follow(self, verdict: str, wait_s: float) -> None:
+        """The breaker of this process does as all do, so that it knows when Redis goes away."""
+        if verdict == "closed":
+            self._fresh_until_s = self._clock() + self._refresh_s
+            if self.local.state != "closed":
+                self.local.switch_to("closed")
+        elif verdict == "open" and wait_s > 0:
+            left_s = self.local.snapshot().retry_after_s
+            if left_s is None or abs(left_s - wait_s) > 0.05:
+                self.local.switch_to("open", for_s=wait_s)
+
+    def _waits(self) -> tuple[Any, ...]:
+        from random import random
+
+        settings = self.local.settings
+        longest_ms = min(settings.open_at_most_s * 1e3, 1e12)
+        return int(settings.open_s * 1e3), settings.open_growth, int(longest_ms), 1.0 - settings.open_jitter * random()
+
+    def _read(self, answer: Any) -> tuple[str, Any, float]:
+        verdict, name, wait_ms = answer
+        return (verdict.decode() if isinstance(verdict, bytes) else verdict), name, wait_ms / 1e3
+
+    def _lost(self, error: Exception) -> None:
+        import logging
+
+        from redis.exceptions import RedisError
+
+        if not isinstance(error, RedisError | OSError):
+            raise error
+        self._away_until_s = self._clock() + self._away_s
+        logging.getLogger("holdfast.runtime").warning("circuit breaker %r goes on alone: Redis: %s", self.local.name, error)
+
+
+class SharedBreaker(_Sharing):
+    """`SharedBreaker(CircuitBreaker("db"), redis.Redis(socket_timeout=0.1))`: `@shared` on plain functions, and `call`."""
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        begun = self._carry(self._begin())
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            self._carry(self._end(begun, judge.of_error(self.local.settings, error), error))
+            raise
+        self._carry(self._end(begun, judge.of_result(self.local.settings, result), None))
+        return result
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        return wraps(function)(lambda *args, **kwargs: self.call(function, *args, **kwargs))
+
+    def _carry(self, steps: Steps) -> Any:
+        answer = None
+        while True:
+            try:
+                text, values = steps.send(answer)
+            except StopIteration as end:
+                return end.value
+            try:
+                answer = self._read(self._run[text](keys=[self._key], args=values))
+            except Exception as error:
+                self._lost(error)
+                answer = None
+
+
+class AsyncSharedBreaker(_Sharing):
+    """The same with redis.asyncio: `@shared` on coroutine functions, and `acall`."""
+
+    async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        begun = await self._carry(self._begin())
+        try:
+            result = function(*args, **kwargs)
+            if hasattr(result, "__await__"):
+                result = await result
+        except BaseException as error:
+            # Cancelled or not, the slot must reach Redis; a second cancellation leaves it to the end of the round.
+            await self._carry(self._end(begun, judge.of_error(self.local.settings, error), error))
+            raise
+        await self._carry(self._end(begun, judge.of_result(self.local.settings, result), None))
+        return result
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        @wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await self.acall(function, *args, **kwargs)
+
+        return wrapper
+
+    async def _carry(self, steps: Steps) -> Any:
+        answer = None
+        while True:
+            try:
+                text, values = steps.send(answer)
+            except StopIteration as end:
+                return end.value
+            try:
+                answer = self._read(await self._run[text](keys=[self._key], args=values))
+            except Exception as error:
+                self._lost(error)
+                answer = None

@@ -1,0 +1,145 @@
+"""What the state machines of other libraries are documented to do, as data: (library, what it does in our words, settings,
+script).
+
+A script is a sequence of words.  `ok` `fail` `dull` `slow` `no`: a call that is let in and ends so (`no`: an exception that is no
+failure); `ok*5` five of them.  `refused`: a call that is not let in.  `begin:a` a call is let in and held, `end:a:ok` it ends.
+`+10` ten seconds pass.  `closed` `open` `half_open` `forced_open` `disabled` `metrics_only`: that is the state now.  `to:open`
+somebody switches. `again:5` an open breaker says: ask again in 5 s.  `calls:3` so many calls count now, `failures:2` so many
+failures.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = tuple[str, str, dict[str, Any], str]
+
+RESILIENCE4J: tuple[Row, ...] = (
+    ("resilience4j", "does not open below the minimum number of calls, however many fail",
+     {"window_calls": 10, "min_calls": 5}, "fail*4 closed fail open"),
+    ("resilience4j", "opens at the rate, not only above it",
+     {"window_calls": 10, "min_calls": 10, "failure_rate": 0.5}, "ok*5 fail*5 open"),
+    ("resilience4j", "stays closed below the rate",
+     {"window_calls": 10, "min_calls": 10, "failure_rate": 0.5}, "ok*6 fail*4 closed ok*20 closed"),
+    ("resilience4j", "the call that completes the minimum may be a success, and it opens",
+     {"window_calls": 10, "min_calls": 5, "failure_rate": 0.5}, "fail*4 closed ok open"),
+    ("resilience4j", "old calls leave a count window one by one",
+     {"window_calls": 5, "min_calls": 5, "failure_rate": 0.6},
+     "fail*2 ok*3 closed failures:2 ok*2 failures:0 fail*2 closed fail open"),
+    ("resilience4j", "old calls leave a time window bucket by bucket",
+     {"window_s": 10.0, "window_buckets": 10, "min_calls": 3, "failure_rate": 0.6},
+     "fail*2 +10 calls:0 ok fail closed fail open"),
+    ("resilience4j", "a time window that forgets its successes may open on a later call",
+     {"window_s": 4.0, "window_buckets": 4, "min_calls": 2, "failure_rate": 0.5}, "ok*9 +2 fail*2 closed +2 ok open"),
+    ("resilience4j", "an ignored exception is neither success nor failure",
+     {"window_calls": 5, "min_calls": 2}, "dull*9 calls:0 closed fail dull*3 closed fail open"),
+    ("resilience4j", "an exception that is not recorded counts as a success",
+     {"window_calls": 4, "min_calls": 4}, "no*4 calls:4 failures:0 closed"),
+    ("resilience4j", "slow calls open it by a rate of their own",
+     {"window_calls": 4, "min_calls": 4, "slow_call_s": 2.0, "slow_rate": 0.5}, "ok*2 slow closed slow open"),
+    ("resilience4j", "rejects while open and says how long; then lets trials in",
+     {"window_calls": 2, "min_calls": 2, "open_s": 60.0},
+     "fail*2 open refused again:60 +59 refused again:1 +1 open ok half_open"),
+    ("resilience4j", "lets in as many trials as permitted, and no more",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "trials": 3},
+     "fail*2 +1 begin:a begin:b begin:c refused half_open end:a:ok refused"),
+    ("resilience4j", "closes when the whole round of trials is below the rate",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "trials": 4, "full_round": True},
+     "fail*2 +1 ok*3 half_open fail closed"),
+    ("resilience4j", "opens again when the whole round is at the rate",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "trials": 4, "full_round": True},
+     "fail*2 +1 fail*3 half_open ok open"),
+    ("resilience4j", "opens again when the trials are slow",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "trials": 2, "full_round": True, "slow_call_s": 2.0, "slow_rate": 0.5},
+     "fail*2 +1 slow ok open"),
+    ("resilience4j", "an ignored trial gives its permission back",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "trials": 2}, "fail*2 +1 dull*5 half_open ok*2 closed"),
+    ("resilience4j", "half-open for longer than allowed, it opens again",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "open_growth": 1.0, "trials": 2, "half_open_at_most_s": 5.0},
+     "fail*2 +1 begin:a begin:b refused +5 refused open +1 begin:c half_open end:a:ok end:b:ok half_open"),
+    ("resilience4j", "waits longer after every vain round of trials",
+     {"window_calls": 2, "min_calls": 2, "open_s": 1.0, "open_growth": 2.0, "open_at_most_s": 3.0, "trials": 1},
+     "fail*2 again:1 +1 fail again:2 +2 fail again:3 +3 fail again:3 +3 ok closed fail*2 again:1"),
+    ("resilience4j", "after closing it counts from nothing",
+     {"window_calls": 4, "min_calls": 2, "open_s": 1.0, "trials": 1}, "ok fail open +1 ok closed calls:0"),
+    ("resilience4j", "forced open stays so, whatever time passes",
+     {"window_calls": 2, "min_calls": 2}, "to:forced_open refused +9999 refused forced_open to:closed ok closed"),
+    ("resilience4j", "disabled lets all in and counts nothing",
+     {"window_calls": 2, "min_calls": 2}, "to:disabled fail*9 calls:0 disabled"),
+    ("resilience4j", "metrics only counts and never opens",
+     {"window_calls": 5, "min_calls": 2}, "to:metrics_only fail*9 calls:5 failures:5 metrics_only"),
+    ("resilience4j", "a result of before a switch does not count after it",
+     {"window_calls": 2, "min_calls": 1}, "begin:a to:disabled to:closed end:a:fail closed calls:0"),
+)  # fmt: skip
+
+POLLY: tuple[Row, ...] = (
+    ("Polly", "consecutive failures open it; one success in between begins anew",
+     {"window_calls": 3, "min_calls": 3, "failure_rate": 1.0}, "fail*2 ok fail*2 closed fail open"),
+    ("Polly", "below the minimum throughput it stays closed even when all calls fail",
+     {"window_s": 30.0, "min_calls": 4, "failure_rate": 0.5}, "fail*3 closed +30 fail*3 closed fail open"),
+    ("Polly", "an exception that is not handled is no failure",
+     {"window_calls": 2, "min_calls": 2}, "no*9 closed"),
+    ("Polly", "one trial after the break; others are refused until it ends",
+     {"window_calls": 2, "min_calls": 2, "open_s": 5.0, "trials": 1}, "fail*2 +5 begin:a refused refused end:a:ok closed ok"),
+    ("Polly", "a failed trial breaks for another full duration",
+     {"window_calls": 2, "min_calls": 2, "open_s": 5.0, "open_growth": 1.0, "trials": 1},
+     "fail*2 +5 fail open again:5 +4 refused +1 ok closed"),
+    ("Polly", "isolated by hand it refuses until closed by hand",
+     {}, "to:forced_open +999 refused to:closed ok closed"),
+    ("Polly", "a failure of a call that began before the break does not prolong it",
+     {"window_calls": 2, "min_calls": 2, "open_s": 5.0}, "begin:a fail*2 open +2 end:a:fail again:3"),
+    ("Polly", "a late success of a call from before the break does not close it",
+     {"window_calls": 2, "min_calls": 2, "open_s": 5.0, "trials": 1},
+     "begin:a fail*2 open end:a:ok open +5 begin:b end:b:ok closed"),
+    ("Polly", "reset empties the counts",
+     {"window_calls": 4, "min_calls": 3}, "fail*2 to:closed fail*2 closed fail open"),
+)  # fmt: skip
+
+GOBREAKER: tuple[Row, ...] = (
+    ("gobreaker", "by default more than five consecutive failures open it",
+     {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0}, "fail*5 closed ok fail*5 closed fail open"),
+    ("gobreaker", "any failed trial opens it again",
+     {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0, "open_s": 60.0, "trials": 3, "trial_failure_rate": 0.01},
+     "fail*6 +60 ok*2 half_open fail open"),
+    ("gobreaker", "as many successful trials as requested close it",
+     {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0, "open_s": 60.0, "trials": 3, "trial_failure_rate": 0.01},
+     "fail*6 +60 ok*2 half_open ok closed calls:0"),
+    ("gobreaker", "too many trials at a time are refused",
+     {"window_calls": 6, "min_calls": 6, "open_s": 60.0, "trials": 3}, "fail*6 +60 begin:a begin:b begin:c refused"),
+    ("gobreaker", "a result of an earlier generation is dropped, when it was closed then and is half-open now",
+     {"window_calls": 2, "min_calls": 2, "open_s": 60.0, "trials": 1},
+     "begin:a fail*2 +60 begin:b end:a:fail half_open end:b:ok closed"),
+    ("gobreaker", "a result of an earlier generation is dropped, when it was half-open then and is closed now",
+     {"window_calls": 2, "min_calls": 1, "open_s": 60.0, "trials": 3, "trial_failure_rate": 0.7},
+     "fail +60 begin:a ok closed end:a:fail closed calls:0"),
+    ("gobreaker", "two-step use: allowed first, told later",
+     {"window_calls": 2, "min_calls": 2}, "begin:a begin:b end:a:fail closed end:b:fail open refused"),
+    ("gobreaker", "an excluded error touches no count",
+     {"window_calls": 2, "min_calls": 1}, "dull*5 calls:0 closed"),
+    ("gobreaker", "a panic of the callee is a failure and goes on to the caller",
+     {"window_calls": 1, "min_calls": 1}, "fail open"),
+)  # fmt: skip
+
+FAILSAFE_GO: tuple[Row, ...] = (
+    ("failsafe-go", "a threshold of two of three opens as soon as two failed",
+     {"window_calls": 3, "min_calls": 2, "failure_rate": 2 / 3}, "ok fail closed fail open"),
+    ("failsafe-go", "a rate threshold needs its number of executions",
+     {"window_s": 60.0, "min_calls": 10, "failure_rate": 0.3}, "ok*6 fail*3 closed fail open"),
+    ("failsafe-go", "old executions leave the period",
+     {"window_s": 60.0, "window_buckets": 10, "min_calls": 2, "failure_rate": 1.0}, "fail +60 fail closed fail open"),
+    ("failsafe-go", "a success threshold of two of three closes as soon as two succeeded",
+     {"window_calls": 1, "min_calls": 1, "open_s": 1.0, "trials": 3, "trial_failure_rate": 2 / 3},
+     "fail +1 ok fail half_open ok closed"),
+    ("failsafe-go", "a success threshold of two of three opens as soon as it is out of reach",
+     {"window_calls": 1, "min_calls": 1, "open_s": 1.0, "trials": 3, "trial_failure_rate": 2 / 3},
+     "fail +1 fail ok half_open fail open"),
+    ("failsafe-go", "permits are limited when half-open and come back when ended",
+     {"window_calls": 1, "min_calls": 1, "open_s": 1.0, "trials": 3, "trials_at_once": 1},
+     "fail +1 begin:a refused end:a:ok begin:b refused end:b:ok closed"),
+    ("failsafe-go", "the remaining delay falls with time and is never negative",
+     {"window_calls": 1, "min_calls": 1, "open_s": 10.0}, "fail again:10 +4 again:6 +6 again:0 +6 again:0"),
+    ("failsafe-go", "opened by hand it waits as usual",
+     {"open_s": 10.0, "trials": 1}, "to:open again:10 refused +10 ok closed"),
+)  # fmt: skip
+
+ROWS = (*RESILIENCE4J, *POLLY, *GOBREAKER, *FAILSAFE_GO)
