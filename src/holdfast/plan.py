@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
-from holdfast.blueprint import Blueprint, Host, Segment, Site, secrets_in
+from holdfast.blueprint import Blueprint, File, Host, Process, Segment, Site, secrets_in
 from holdfast.engines.catalogue import ENGINES
-from holdfast.errors import Problem
+from holdfast.errors import Problem, Refused
 from holdfast.topology.model import Instance, Topology
 
 SEGMENT = "lan"
@@ -17,10 +18,10 @@ def programs_needed(topology: Topology) -> tuple[str, ...]:
 
 
 def plan(topology: Topology, site: Site) -> Blueprint:
-    """Raises Refused if a program is missing that an engine needs to know."""
-    processes = tuple(
-        ENGINES[instance.engine].process(instance, topology, site) for instance in running_instances(topology, site)
-    )
+    """Raises Refused if a program is missing that an engine needs to know, or the site is no place for the user's configs."""
+    if site.shares_network:
+        _refuse_own_configs(topology, site)
+    processes = tuple(_process(instance, topology, site) for instance in running_instances(topology, site))
     texts = [file.text for process in processes for file in process.files.values()]
     return Blueprint(
         service=topology.service,
@@ -33,6 +34,31 @@ def plan(topology: Topology, site: Site) -> Blueprint:
         names=dict(_names(topology, site)),
         secrets=secrets_in([*texts, *(value for process in processes for value in process.env.values())]),
     )
+
+
+def _process(instance: Instance, topology: Topology, site: Site) -> Process:
+    """As its engine has it, but with the user's own config, byte for byte, where there is one."""
+    process: Process = ENGINES[instance.engine].process(instance, topology, site)
+    own = topology.configs.get(instance.tier, {}).get(instance.host)
+    path: str = ENGINES[instance.engine].FILE
+    if own is None or not path:
+        return process
+    file = replace(process.files[path], text=own)
+    if file.holds_secret:
+        file = File(text=own, mode=0o600)
+    return replace(process, files={**process.files, path: file})
+
+
+def _refuse_own_configs(topology: Topology, site: Site) -> None:
+    found = [
+        Problem(
+            f"the config of your own for {tier} names the hosts' real addresses and paths, which the lab {site.lab} has not",
+            where=topology.located("tiers", tier, "config"), remedy="use a lab of namespaces",
+        )
+        for tier in topology.configs if not moves_address(topology, tier)
+    ]  # fmt: skip
+    if found:
+        raise Refused(found)
 
 
 def running_instances(topology: Topology, site: Site) -> tuple[Instance, ...]:
@@ -66,11 +92,26 @@ def _names(topology: Topology, site: Site) -> Iterator[tuple[str, tuple[str, ...
             yield tier, reach(topology, site, tier)
 
 
+def _config_objections(tier: str, topology: Topology) -> Iterator[Problem]:
+    declared = topology.tiers[tier]
+    engine = ENGINES[declared.engine]
+    if not engine.FILE:
+        where = topology.located("tiers", tier, "config")
+        yield Problem(f"{declared.engine} has no config that holdfast could replace", where, "remove `config:`")
+        return
+    written = declared.settings.model_fields_set if declared.settings else set()
+    for key in sorted(written - set(engine.BESIDE_CONFIG)):
+        where = topology.located("tiers", tier, key)
+        yield Problem(f"{key} changes nothing beside a config of your own", where, f"remove it, and set it in {declared.config}")
+
+
 def examine(topology: Topology) -> tuple[Problem, ...]:
     """What the engines object to, and two programs on one port of one host."""
     found: list[Problem] = []
     for tier, declared in topology.tiers.items():
         found += ENGINES[declared.engine].objections(tier, topology)
+        if declared.config is not None:
+            found += _config_objections(tier, topology)
     bound: dict[tuple[str, int], list[str]] = defaultdict(list)
     for instance in topology.instances:
         for port in ENGINES[instance.engine].ports(instance.tier, topology):

@@ -117,12 +117,6 @@ def test_no_word_breaks_out_of_the_database_settings(settings: dict[str, object]
         patroni.Settings(consensus="etcd", **settings)
 
 
-def test_a_config_of_ones_own_is_refused_by_name(tmp_path):
-    for tier, own in shop().tiers.items():
-        changed = with_tier(tier, own.model_copy(update={"config": tmp_path / "own.cfg"}))
-        assert f"cannot use a config of your own for {own.engine}" in told(changed, tier)
-
-
 def test_etcd_settings_have_the_documented_defaults():
     assert etcd.Settings().heartbeat == 0.1
     assert topology(etcd=store()).tiers["etcd"].settings.election_timeout == 1.0

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from holdfast.record.event import Asked, Event
+from holdfast.record.repeats import name_of
 from holdfast.record.store import Record, Store
 
 How = Literal["refused", "silent", "half", "held"]
@@ -97,8 +99,8 @@ def drill_events(
     return [Event(at_s=at_s, kind=kind, subject=whom, drill=name, detail=detail) for at_s, kind, whom, detail in ordered]
 
 
-def realistic(*, lost: int = 0, **changes: Any) -> Record:
-    """Five drills on the demo's stack; `lost` acknowledged writes in the power cut."""
+def realistic(*, lost: int = 0, slower: float = 1.0, **changes: Any) -> Record:
+    """Five drills on the demo's stack; `lost` acknowledged writes in the power cut; all trouble lasts `slower` times as long."""
     events = [Event(at_s=0.0, kind="run.began", subject="shop", detail={"seed": 4711, "drills": [d["name"] for d in DRILLS]})]
     for host, role in (("db1", "primary"), ("db2", "replica"), ("db3", "replica")):
         events.append(Event(at_s=6.0, kind="role", subject=f"{host}/patroni", detail={"role": role}))
@@ -130,7 +132,7 @@ def realistic(*, lost: int = 0, **changes: Any) -> Record:
             extra=extra, lost=lost if plan["fault"] == "power_cut" else 0, acknowledged=int(lasts * 45),
         )
         for probe in PROBES:
-            moved = [(struck_s + a, struck_s + b, how) for a, b, how in troubles.get(probe, [])]
+            moved = [(struck_s + a, struck_s + b * slower, how) for a, b, how in troubles.get(probe, [])]
             asked += answers(probe, drill=plan["name"], begin_s=at_s, end_s=struck_s + lasts, troubles=moved,
                              first=1 + sum(one.probe == probe for one in asked))
         at_s = struck_s + lasts + 0.5
@@ -159,3 +161,31 @@ def write(record: Record, path: Path) -> Path:
         for asked in record.asked:
             store.asked(asked)
     return path
+
+
+def repeated(times: int, *, lost: int = 0, **changes: Any) -> Record:
+    """The realistic run with every drill `times` times, each tenth slower than the one before."""
+    events: list[Event] = []
+    asked: list[Asked] = []
+    drills: list[dict[str, Any]] = []
+    for repeat in range(1, times + 1):
+        one = realistic(lost=lost, slower=1 + 0.1 * (repeat - 1))
+        later_s = (repeat - 1) * (one.events[-1].at_s + 1.0)
+        names = {entry["name"]: name_of(entry["name"], repeat) for entry in DRILLS}
+        drills += [{**entry, "name": names[entry["name"]], "base": entry["name"], "repeat": repeat} for entry in DRILLS]
+        for event in one.events:
+            if event.kind not in ("run.began", "run.ended"):
+                detail = {**event.detail, "repeat": repeat} if event.kind == "drill.began" else event.detail
+                subject = names.get(event.subject, event.subject)
+                drill = names.get(event.drill, "")
+                events.append(replace(event, at_s=event.at_s + later_s, subject=subject, drill=drill, detail=detail))
+        asked += (
+            replace(each, drill=names[each.drill], number=each.number + 100_000 * (repeat - 1), due_s=each.due_s + later_s,
+                    asked_s=each.asked_s + later_s, answered_s=each.answered_s + later_s)
+            for each in one.asked
+        )
+    last_s = max(event.at_s for event in events)
+    first = Event(at_s=0.0, kind="run.began", subject="shop", detail={"seed": 4711, "drills": [d["name"] for d in drills]})
+    last = Event(at_s=last_s + 1, kind="run.ended", subject="shop")
+    return Record(path="runs/shop.holdfast", meta=meta(**{"drills": drills} | changes), events=(first, *events, last),
+                  asked=tuple(asked))

@@ -5,9 +5,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from builder import answers, one_drill, realistic
+from builder import answers, one_drill, realistic, repeated
 
 from holdfast.record.store import Record
+from holdfast.report.baseline import baseline_of
 from holdfast.report.cells import Scale, cells
 from holdfast.report.findings import judge
 from holdfast.report.page import page
@@ -123,3 +124,14 @@ def test_a_lane_shows_every_bad_answer_however_many_good_ones_stand_beside_it():
     assert sum(cell.no for cell in drawn) == 1
     assert [cell.no_quarters for cell in drawn] == [0, 1, 0]
     assert sum(cell.yes + cell.no for cell in drawn) >= len(asked) - 2
+
+
+def test_repeats_and_a_baseline_have_a_place_on_the_page():
+    record = repeated(3, lost=1)
+    html = page(record, judge(record, baseline=baseline_of(realistic(slower=2))))
+    assert "<h2>Repeats</h2>" in html
+    assert "21.9 / 24.1 / 26.3 s" in html
+    assert "<h2>Beside the baseline</h2>" in html
+    plain = page(realistic(), judge(realistic()))
+    assert "Repeats" not in plain
+    assert "Beside" not in plain

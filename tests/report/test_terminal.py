@@ -3,10 +3,11 @@
 import io
 
 import pytest
-from builder import realistic
+from builder import realistic, repeated
 
 from holdfast.record.event import Event
 from holdfast.record.store import Record
+from holdfast.report.baseline import baseline_of
 from holdfast.report.findings import judge
 from holdfast.report.progress import progress
 from holdfast.report.terminal import table
@@ -75,3 +76,25 @@ def test_progress_says_what_the_steady_state_is_missing_and_when_service_is_back
         shown.saw(Event(at_s=3.0, kind="something new"))
     assert "waiting for steady state: db2/patroni, orders" in stream.getvalue()
     assert "orders back after 900 ms" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160, 240])
+def test_repeats_are_one_row_each_and_never_overflow(width):
+    shown = table(judge(repeated(3, lost=1)), width=width, colour=False)
+    assert max(map(len, shown.splitlines())) <= width
+    assert "× 3" in shown
+    assert "min / median / max" in shown
+
+
+def test_repeats_show_least_middle_and_most_and_count_verdicts():
+    shown = table(judge(repeated(3, lost=1)), width=240, colour=False)
+    assert "21.9 / 24.1 / 26.3 s" in shown
+    assert "3 VIOLATED" in shown
+    assert "3 met" in shown
+
+
+def test_a_comparison_tells_warnings_and_what_is_missing_and_better():
+    report = judge(realistic(run={**realistic().meta["run"], "lab": "loopback"}), baseline=baseline_of(realistic(slower=1.8)))
+    shown = table(report, width=160, colour=False)
+    for text in ("Beside the baseline", "warning: the lab was namespaces, now it is loopback", "better", "within the tolerance"):
+        assert text in shown

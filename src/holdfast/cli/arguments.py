@@ -55,10 +55,17 @@ def parser() -> argparse.ArgumentParser:
 
     report = add("report", "drill", "report", "show a run again, and write its page anew")
     report.add_argument("run", nargs="?", help="a run's folder or record, or its name; the newest run if none is given")
-    report.add_argument("--json", action="store_true")
-    report.add_argument("--junit", metavar="FILE")
-    report.add_argument("--strict", action="store_true")
+    forms = "print the JSON Schema of --json, or of a baseline, instead"
+    report.add_argument("--schema", nargs="?", const="report", choices=("report", "baseline"), help=forms)
+    _outcome(report)
     _runs(report)
+
+    diff = add("diff", "diff", "diff", "what changed from one topology to another, or from one run to another")
+    diff.add_argument("old", metavar="OLD", help="a topology; or a run: its folder, record, name below --runs, or baseline")
+    diff.add_argument("new", metavar="NEW", help="the same kind of thing")
+    diff.add_argument("--json", action="store_true", help="the difference as JSON on standard output")
+    diff.add_argument("--exit-code", action="store_true", help="exit with 1 if they differ; runs: by more than the tolerance")
+    _runs(diff)
 
     status = add("status", "look", "status", "instances, roles and health of the lab that `up` keeps")
     status.add_argument("--json", action="store_true")
@@ -81,10 +88,26 @@ def _drill(drill: argparse.ArgumentParser) -> None:
     suite = "a fixed suite, in rising severity, instead of the topology's own drills"
     drill.add_argument("--suite", choices=("rehearsal", "pr", "standard", "full"), help=suite)
     drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
-    drill.add_argument("--json", action="store_true", help="the result as JSON on standard output")
-    drill.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
-    drill.add_argument("--strict", action="store_true", help="a skipped drill makes the run inconclusive (exit 6)")
+    drill.add_argument("--repeat", type=_times, metavar="N", default=1, help="all drills N times: smallest, middle and greatest")
+    _outcome(drill)
     _inside(drill)
+
+
+def _outcome(verb: argparse.ArgumentParser) -> None:
+    """How a run is judged, and what is written of it."""
+    verb.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    verb.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML as well")
+    verb.add_argument("--strict", action="store_true", help="a skipped drill makes the run inconclusive (exit 6)")
+    verb.add_argument("--baseline", metavar="FILE", help="fail (exit 1) where an outage grew beyond the spread of both runs")
+    verb.add_argument("--write-baseline", metavar="FILE", help="write the samples of this run, for --baseline of later ones")
+    verb.add_argument("--history", metavar="FILE", help="write every operation as JSON lines, for checkers such as Elle")
+    verb.add_argument("--github", action="store_true", help="annotations for GitHub Actions, and its job summary")
+
+
+def _times(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not how often; write a number from 1 to 1000")
+    return int(text)
 
 
 def _port(text: str) -> int:

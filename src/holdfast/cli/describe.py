@@ -9,6 +9,7 @@ from pathlib import Path
 from holdfast.blueprint import Site
 from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, described
 from holdfast.drills.drill import Drill, actions_of
+from holdfast.drills.timers import timer_s
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab.verbs import Lab
 from holdfast.probes.probe import Probe
@@ -19,7 +20,8 @@ from holdfast.topology.model import Objectives, Topology
 def possible(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     """Those that this lab can do; the others are skipped by name."""
     skipped = [
-        {"name": each.name, "fault": each.fault, "target": each.target, "reason": lab.why_not(FAULTS[each.fault].needs)}
+        {"name": each.name, "base": each.base or each.name, "repeat": each.repeat, "fault": each.fault, "target": each.target,
+         "reason": lab.why_not(FAULTS[each.fault].needs)}
         for each in drills
         if FAULTS[each.fault].needs not in lab.can
     ]
@@ -71,7 +73,7 @@ def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     """A planned change of a tier without state promises no error, whether or not the user says so."""
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
-        "target": drill.target, "hold_s": drill.hold_s,
+        "target": drill.target, "hold_s": drill.hold_s, "timer_s": round(timer_s(drill, topology), 6),
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}

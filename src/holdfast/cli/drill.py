@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.blueprint import Site
+from holdfast.cli import outcome
 from holdfast.cli.describe import describe, possible
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import choose_lab, new_folder, sensible, site_for, values_of
 from holdfast.drills import prepare
 from holdfast.drills.conduct import Conductor
-from holdfast.drills.drill import Drill, chosen
+from holdfast.drills.drill import Drill, chosen, repeated
 from holdfast.drills.suites import drills_of
 from holdfast.errors import Problem, Refused
 from holdfast.plan import plan
@@ -27,7 +28,6 @@ from holdfast.record.event import Event
 from holdfast.record.store import Store, read
 from holdfast.report.as_json import as_json
 from holdfast.report.findings import judge
-from holdfast.report.junit import junit
 from holdfast.report.page import page
 from holdfast.report.progress import progress
 from holdfast.report.terminal import table
@@ -41,6 +41,8 @@ def drill(arguments: argparse.Namespace) -> int:
     drills = chosen(drills_of(topology, arguments.suite), arguments.only)
     if isinstance(drills, Problem):
         raise Refused(drills)
+    drills = tuple(repeated(drills, arguments.repeat))
+    outcome.objections(arguments)
     seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
     if not arguments.into:
         choice = choose_lab(arguments.lab)
@@ -104,14 +106,13 @@ def _carry_out(session: Callable[[], object], store: Store, folder: Path) -> int
 def _show(folder: Path, arguments: argparse.Namespace) -> int:
     """Judge the record, write the page, print the table or JSON."""
     record = read(folder / RECORD)
-    verdict = judge(record, strict=arguments.strict)
+    verdict = judge(record, strict=arguments.strict, baseline=outcome.held_to(arguments))
     (folder / PAGE).write_text(page(record, verdict))
-    if arguments.junit:
-        Path(arguments.junit).write_text(junit(verdict))
     if arguments.json:
         print(json.dumps(as_json(verdict), indent=1))
     else:
         print(table(verdict, page_path=_short(folder / PAGE)), end="")
+    outcome.leave(record, verdict, arguments)
     return verdict.exit_code
 
 
@@ -124,6 +125,10 @@ def _short(path: Path) -> str:
 def report(arguments: argparse.Namespace) -> int:
     from holdfast.cli.service import newest
 
+    if arguments.schema:
+        print(json.dumps(outcome.schema(arguments.schema), indent=1))
+        return 0
+    outcome.objections(arguments)
     return _show(newest(arguments.runs, arguments.run, RECORD), arguments)
 
 

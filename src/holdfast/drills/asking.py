@@ -1,6 +1,7 @@
 """Use the engines' questions on a running lab: what role has this instance, is it in service, is the tier redundant."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from holdfast.lab.verbs import Lab
 from holdfast.probes.exchange import Response, Unanswered, exchange
 
 PATIENCE_S = 1.0
+_NOBODY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT)
+"""What the kernel says when nobody is there; anything else (no file left, say) is trouble of our own."""
 
 
 async def knock(address: str, patience_s: float) -> bool:
@@ -18,8 +21,12 @@ async def knock(address: str, patience_s: float) -> bool:
         _, writer = await asyncio.wait_for(asyncio.open_connection(address, 7), patience_s)
     except ConnectionRefusedError:
         return True
-    except (OSError, TimeoutError):
+    except TimeoutError:
         return False
+    except OSError as error:
+        if error.errno in _NOBODY:
+            return False
+        raise
     writer.close()
     return True
 

@@ -31,6 +31,8 @@ from holdfast.topology.model import Instance, Topology
 STEADY_LIMIT_S = 60.0
 REDUNDANCY_LIMIT_S = 90.0
 MEND_LIMIT_S = 30.0
+DWELL_S = 1.0
+"""A service that is whole for one look only is not steady."""
 
 
 class Conductor:
@@ -129,13 +131,17 @@ class Conductor:
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
         await asyncio.sleep(self._rng.uniform(0, self._slowest_timer_s()))
         try:
+            await self._steady(STEADY_LIMIT_S)  # what was steady before the wait may not be any more
+        except TimeoutError:
+            return self._over("unsteady", "; ".join(self._unsteady()))
+        try:
             instances = resolve(drill, self._observer.instances, self._observer.standing.role, self._rng)
         except NoTarget as nobody:
             return self._over("void", str(nobody))
         outcome, reason = await self._strike(drill, instances)
         self._struck_s = None
         if outcome == "done":
-            await self._recover(drill)
+            outcome, reason = await self._recover(drill)
         return self._over(outcome, reason)
 
     def _over(self, outcome: str, reason: str = "") -> bool:
@@ -160,7 +166,7 @@ class Conductor:
             outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
         finally:
             mended = await self._mend(striking, target)
-        return outcome if mended or outcome[0] == "void" else ("not_mended", f"{target} could not be mended")
+        return outcome if mended else ("not_mended", f"{target} could not be mended")
 
     async def _prove_and_hold(
         self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float
@@ -195,15 +201,19 @@ class Conductor:
         self._event("drill.mended", str(target))
         return True
 
-    async def _recover(self, drill: Drill) -> None:
-        """Redundancy first, then calm, then the audit; what does not come back is a finding, not an error."""
+    async def _recover(self, drill: Drill) -> tuple[str, str]:
+        """Redundancy first, then calm, then the audit.  A service that does not stand again was not mended."""
+        outcome = ("done", "")
         try:
             await self._steady(REDUNDANCY_LIMIT_S)
         except TimeoutError:
-            self._event("problem", drill.name, what="not steady again: " + "; ".join(self._unsteady()))
+            missing = "; ".join(self._unsteady())
+            self._event("problem", drill.name, what=f"not steady again after {REDUNDANCY_LIMIT_S:g} s: {missing}")
+            outcome = ("not_mended", f"the service did not stand again: {missing}")
         for probe in self._probes:
             if probe.audit:
                 await self._audit(probe)
+        return outcome
 
     async def _audit(self, probe: Probe) -> None:
         assert probe.audit
@@ -212,11 +222,12 @@ class Conductor:
         became = {number: answer for number, answer in path.unsettled.items() if number < newest}
         primary = self._primary_address()
         audit = await self._lab.at(probe.client, lambda: probe.audit(became, primary))
-        for number in became:
+        for number in () if audit.problem else became:
             path.unsettled.pop(number, None)
         self._event(
             "audit", probe.name, acknowledged=audit.acknowledged, refused=audit.refused, ambiguous=audit.ambiguous,
-            ambiguous_present=audit.ambiguous_present, lost=len(audit.lost), resurrected=len(audit.resurrected),
+            ambiguous_present=audit.ambiguous_present, lost=None if audit.problem else len(audit.lost),
+            resurrected=None if audit.problem else len(audit.resurrected),
             lost_numbers=list(audit.lost[:100]), per_node={node: {"missing": count} for node, count in audit.missing.items()},
             problem=audit.problem,
         )  # fmt: skip
@@ -230,9 +241,11 @@ class Conductor:
     # ---- waiting
 
     async def _steady(self, limit_s: float) -> None:
-        """Every instance in service, every tier redundant, every probe calm.  Raises TimeoutError."""
+        """Every instance in service, every tier redundant, every probe calm, for DWELL_S on end.  Raises TimeoutError."""
         async with asyncio.timeout(limit_s):
-            while self._unsteady():  # noqa: ASYNC110 - calm comes by time passing, which no event tells
+            since_s = None
+            while since_s is None or self._lab.now_s() - since_s < DWELL_S:
+                since_s = None if self._unsteady() else since_s or self._lab.now_s()
                 await asyncio.sleep(LOOK_S)
 
     def _unsteady(self) -> tuple[str, ...]:

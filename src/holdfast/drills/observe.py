@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.blueprint import Site
-from holdfast.drills.asking import SOCKETS, Asker, Wire
+from holdfast.drills.asking import PATIENCE_S, SOCKETS, Asker, Wire
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Questions
 from holdfast.lab.verbs import Lab
@@ -29,11 +29,17 @@ class Standing:
     service: dict[str, str] = field(default_factory=dict)
     role: dict[str, str] = field(default_factory=dict)
     redundant: dict[str, str] = field(default_factory=dict)
+    reachable: dict[str, bool] = field(default_factory=dict)
+    """Does anything at the host's address answer, asked over the network?  A program asked inside its host cannot tell."""
+    holders: dict[str, str] = field(default_factory=dict)
+    """For each tier that moves a virtual IP: `one`, `several`, or `""` for nobody."""
 
     def missing(self) -> tuple[str, ...]:
         """What keeps the service from being fully redundant, for a person."""
         out = [f"{name} is not in service" for name, word in self.service.items() if word != "yes"]
         out += [f"{tier} could not lose one more" for tier, word in self.redundant.items() if word != "yes"]
+        out += [f"{host} cannot be reached" for host, reached in self.reachable.items() if not reached]
+        out += [f"the address of {tier} is held by {word or 'nobody'}" for tier, word in self.holders.items() if word != "one"]
         return tuple(out)
 
 
@@ -44,6 +50,10 @@ class Observer:
         self.instances = running_instances(topology, site)
         self.standing = Standing(
             service={instance.name: "" for instance in self.instances},
+            reachable={instance.host: False for instance in self.instances},
+            holders={
+                instance.tier: "" for instance in self.instances if self._questions(instance, topology).holds
+            },
             redundant={
                 tier: "" for tier in topology.tiers
                 if any(instance.tier == tier and self._questions(instance, topology).redundant for instance in self.instances)
@@ -64,6 +74,8 @@ class Observer:
                 tasks.create_task(self._watch_instance(instance))
             for tier in self.standing.redundant:
                 tasks.create_task(self._watch_tier(tier))
+            for host in self.standing.reachable:
+                tasks.create_task(self._watch_host(host))
 
     async def _watch_instance(self, instance: Instance) -> None:
         questions = self._questions(instance, self._topology)
@@ -79,6 +91,13 @@ class Observer:
             self._note_redundancy()
             await asyncio.sleep(EVERY_S)
 
+    async def _watch_host(self, host: str) -> None:
+        address = self._lab.blueprint.host(host).address
+        while True:
+            self.standing.reachable[host] = await self._asker.wire.knock(address, PATIENCE_S)
+            self._note_redundancy()
+            await asyncio.sleep(EVERY_S)
+
     async def _role(self, instance: Instance, questions: Questions) -> str:
         if questions.role:
             return await self._asker.word(questions.role)
@@ -90,7 +109,14 @@ class Observer:
     def _note_role(self, name: str, role: str) -> None:
         if self.standing.role.get(name, "") != role:
             self.standing.role[name] = role
+            self._note_holders()
             self._told("role", name, {"role": role})
+
+    def _note_holders(self) -> None:
+        for tier in self.standing.holders:
+            roles = [self.standing.role.get(each.name) for each in self.instances if each.tier == tier]
+            count = roles.count("active")
+            self.standing.holders[tier] = "one" if count == 1 else "several" if count else ""
 
     async def _watch_tier(self, tier: str) -> None:
         while True:

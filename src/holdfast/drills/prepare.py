@@ -78,7 +78,8 @@ def _ledger(
     assert port is not None, "objections() refuses a ledger through what does not route postgres"
     assert node_port is not None, "objections() refuses a ledger on what does not speak postgres"
     database = Database(
-        through=reach(topology, site, through), port=site.port(port), node_port=site.port(node_port),
+        direct=through == declared.ledger, through=reach(topology, site, through), port=site.port(port),
+        node_port=site.port(node_port),
         nodes={
             instance.host: site.address(instance.host, instance.address)
             for instance in topology.instances_of(declared.ledger)

@@ -3,7 +3,7 @@
 | fault | acted by | verified by |
 |---|---|---|
 | kill, crash_loop | a signal | the service manager reaped it, or another process stands in its place |
-| freeze, hang | stopping every process, or one | the program does not answer |
+| freeze, hang | stopping every process, or one | it stands as stopped, and does not answer for longer than a healthy one may take |
 | cpu_starve | stopping the host most of the time | the program answers much later than it would |
 | power_cut, isolate | killing or unplugging the host | nothing at its address answers a connection, not even with a refusal |
 | reboot, rolling_restart | power, or the service manager | other processes stand where the old ones stood |
@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from holdfast.drills.asking import Asker
+from holdfast.drills.asking import PATIENCE_S, Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.engines.engine import Questions
@@ -29,6 +29,8 @@ from holdfast.topology.model import Instance
 LIMIT_S = 5.0
 SWITCHOVER_LIMIT_S = 30.0
 _KNOCK_S = 0.6
+_SILENCE_S = PATIENCE_S * 1.2
+"""Longer than an answer may take of a program that counts as in service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +88,13 @@ async def _others(strike: Strike, names: list[str]) -> str:
 
 async def _silent(strike: Strike) -> str:
     """Only a program can tell whether a host is frozen: its kernel still accepts connections."""
+    stopped = {state.name for state in strike.evidence.after if state.life == "stopped"}
     proofs = []
     for instance, questions in zip(strike.instances, strike.questions, strict=True):
         if questions.service:
-            word = await strike.asker.word(questions.service, patience_s=_KNOCK_S)
-            proofs.append(f"{instance.name} does not answer" if word == "" else "")
+            word = await strike.asker.word(questions.service, patience_s=_SILENCE_S)
+            silent = word == "" and instance.name in stopped
+            proofs.append(f"{instance.name} is stopped and does not answer" if silent else "")
     return _all(proofs)
 
 
@@ -110,6 +114,9 @@ async def _slow(strike: Strike) -> str:
 
 async def _unreachable(strike: Strike) -> str:
     proofs = []
+    others = [host for host in strike.observer.standing.reachable if host not in strike.target.hosts]
+    if others and not await strike.asker.wire.knock(strike.lab.blueprint.host(others[0]).address, _KNOCK_S):
+        return ""  # whoever hears nobody at all has proven nothing
     for host in dict.fromkeys(strike.target.hosts):
         address = strike.lab.blueprint.host(host).address
         answers = await strike.asker.wire.knock(address, _KNOCK_S)

@@ -19,13 +19,15 @@ from pydantic import AfterValidator, Field
 from holdfast.blueprint import SECRET, File, Process, Restart, Site
 from holdfast.engines import patroni
 from holdfast.engines.engine import Actions, Delay, Question, Questions, Served
-from holdfast.engines.shared import notice, objection, own_config_refused
+from holdfast.engines.shared import notice, objection
 from holdfast.errors import Problem
 from holdfast.topology.model import Declared, Instance, Topology, Uses
 
 PROGRAMS: tuple[str, ...] = ()
 SERVES = ("http",)
 ROUTES: tuple[str, ...] = ()
+FILE = ""
+BESIDE_CONFIG: tuple[str, ...] = ()
 
 RESERVED = ("HOST", "PORT")
 
@@ -166,7 +168,7 @@ def served(tier: str, topology: Topology) -> Mapping[str, Served]:
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     declared = topology.tiers[tier]
-    found = list(own_config_refused(tier, topology))
+    found: list[Problem] = []
     first = shlex.split(declared.settings.run)[0]
     if "/" in first and not (topology.folder / first).exists():
         found.append(objection(

@@ -95,13 +95,20 @@ class Engine(Protocol):
     ROUTES: tuple[str, ...]
     """Protocols that it can balance, or nothing."""
 
+    FILE: str
+    """Production path of the file that a tier's own `config:` replaces; "" where there is none."""
+    BESIDE_CONFIG: tuple[str, ...]
+    """Settings that count even beside a config of the user's own."""
+
     def files(self, instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
         """Its config files by production path; byte-identical from run to run."""
         ...
 
     def process(self, instance: Instance, topology: Topology, site: Site) -> Process: ...
 
-    def delays(self, tier: str, topology: Topology) -> tuple[Delay, ...]: ...
+    def delays(self, tier: str, topology: Topology) -> tuple[Delay, ...]:
+        """Nothing for a tier with a config of its own: what we did not write, we do not promise."""
+        ...
 
     def questions(self, instance: Instance, topology: Topology) -> Questions: ...
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from holdfast.blueprint import File, Process, Restart, Site
 from holdfast.documents import yaml
 from holdfast.engines.engine import Actions, Delay, Question, Questions
-from holdfast.engines.shared import milliseconds, notice, objection, own_config_refused
+from holdfast.engines.shared import has_own_config, milliseconds, notice, objection
 from holdfast.errors import Problem
 from holdfast.quantities import Duration, written_seconds
 from holdfast.topology.model import Declared, Instance, Topology
@@ -22,6 +22,7 @@ ROUTES: tuple[str, ...] = ()
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 FILE = "/etc/etcd/etcd.yml"
+BESIDE_CONFIG = ("single",)
 TUNING = "etcd documentation, Tuning: time parameters"
 
 
@@ -96,6 +97,8 @@ def _data(instance: Instance) -> str:
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    if has_own_config(tier, topology):
+        return ()
     settings: Settings = topology.tiers[tier].settings
     timeout_s = settings.election_timeout
     return (
@@ -148,7 +151,7 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     declared = topology.tiers[tier]
     settings: Settings = declared.settings
-    found = list(own_config_refused(tier, topology))
+    found: list[Problem] = []
     if declared.replicas == 1 and not settings.single:
         found.append(objection(
             topology, tier, "replicas", "one etcd member is no majority once it is dead",

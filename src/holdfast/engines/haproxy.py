@@ -14,7 +14,7 @@ from holdfast.documents import sections
 from holdfast.documents.line import Line, line
 from holdfast.engines import routing
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
-from holdfast.engines.shared import milliseconds, notice, objection, own_config_refused
+from holdfast.engines.shared import has_own_config, if_offered, milliseconds, notice, objection
 from holdfast.errors import Problem
 from holdfast.quantities import Duration, written_seconds
 from holdfast.topology.model import Declared, Instance, Topology
@@ -26,6 +26,7 @@ ROUTES = ("http", "postgres")
 HEALTH_PORT = 8404
 HEALTH_PATH = "/healthz"
 FILE = "/etc/haproxy/haproxy.cfg"
+BESIDE_CONFIG: tuple[str, ...] = ()
 MANUAL = "HAProxy configuration manual"
 
 
@@ -173,6 +174,8 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    if has_own_config(tier, topology):
+        return ()
     settings: Settings = topology.tiers[tier].settings
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
     return (
@@ -197,12 +200,11 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
 
 
 def questions(instance: Instance, topology: Topology) -> Questions:
-    return Questions(
-        service=Question(
-            host=instance.host, port=HEALTH_PORT, path=HEALTH_PATH, inside=True,
-            read=lambda status, _: "yes" if status == 200 else "no",
-        )
+    health = Question(
+        host=instance.host, port=HEALTH_PORT, path=HEALTH_PATH, inside=True,
+        read=lambda status, _: "yes" if status == 200 else "no",
     )
+    return Questions(service=if_offered(health, instance, topology))
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
@@ -219,7 +221,7 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     settings: Settings = topology.tiers[tier].settings
-    found = [*own_config_refused(tier, topology), *routing.route_objections(tier, topology)]
+    found = [*routing.route_objections(tier, topology)]
     for key in ("check_interval", "check_timeout", "connect_timeout", "retry_after", "request_timeout", "session_timeout"):
         value_s: float = getattr(settings, key)
         if value_s < 0.001:

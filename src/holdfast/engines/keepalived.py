@@ -14,7 +14,7 @@ from holdfast.documents import braces
 from holdfast.documents.line import line
 from holdfast.engines import envoy, haproxy
 from holdfast.engines.engine import Actions, Delay, Questions
-from holdfast.engines.shared import notice, objection, own_config_refused
+from holdfast.engines.shared import has_own_config, notice, objection
 from holdfast.errors import Problem
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared, Instance, Topology
@@ -24,6 +24,7 @@ SERVES: tuple[str, ...] = ()
 ROUTES: tuple[str, ...] = ()
 
 FILE = "/etc/keepalived/keepalived.conf"
+BESIDE_CONFIG: tuple[str, ...] = ()
 CHECK = "/etc/keepalived/check.sh"
 SUFFIX = "-vip"
 FIRST_PRIORITY = 150
@@ -142,6 +143,8 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    if has_own_config(tier, topology):
+        return ()
     advert_s = _settings(tier, topology).advert
     # The last host in line waits longest: RFC 5798, 6.1, Skew_Time = (256 - priority) * advert / 256.
     lowest = FIRST_PRIORITY - topology.tiers[tier].replicas + 1
@@ -173,7 +176,7 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
-    found = list(own_config_refused(tier, topology))
+    found: list[Problem] = []
     balancer = balancer_of(tier)
     if balancer not in topology.tiers or topology.tiers[balancer].vip is None:
         found.append(objection(

@@ -1,6 +1,7 @@
-"""What every engine says the same way: the note at the top of a file, and the refusal of a config that it cannot read yet."""
+"""What every engine says the same way: the note at the top of a file, and what a config of the user's own leaves to ask."""
 
 from holdfast.blueprint import Site
+from holdfast.engines.engine import Question
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
 
@@ -18,17 +19,14 @@ def notice(instance: Instance, topology: Topology, site: Site) -> tuple[str, ...
     )
 
 
-def own_config_refused(tier: str, topology: Topology) -> tuple[Problem, ...]:
-    declared = topology.tiers[tier]
-    if declared.config is None:
-        return ()
-    return (
-        Problem(
-            f"holdfast cannot use a config of your own for {declared.engine} yet",
-            where=topology.located("tiers", tier, "config"),
-            remedy="remove `config:` and set what differs under the tier",
-        ),
-    )
+def has_own_config(tier: str, topology: Topology) -> bool:
+    return topology.tiers[tier].config is not None
+
+
+def if_offered(question: Question, instance: Instance, topology: Topology) -> Question | None:
+    """A config of the user's own may lack the listener that we would have written: then nobody can be asked."""
+    own = topology.configs.get(instance.tier, {}).get(instance.host)
+    return question if own is None or str(question.port) in own else None
 
 
 def objection(topology: Topology, tier: str, key: str, what: str, remedy: str) -> Problem:

@@ -12,8 +12,10 @@ async def disk_full(lab: Lab, target: Target) -> AsyncIterator[Struck]:
 
     {fault: disk_full, tier: db, target: primary, for: 20s}
     """
-    for host in target.hosts:
-        await lab.fill_disk(host, full=True)
-    yield Struck(said="; ".join([f"{host} has {await lab.free_disk(host)} bytes free" for host in target.hosts]))
-    for host in target.hosts:
-        await lab.fill_disk(host, full=False)
+    try:
+        for host in target.hosts:
+            await lab.fill_disk(host, full=True)
+        yield Struck(said="; ".join([f"{host} has {await lab.free_disk(host)} bytes free" for host in target.hosts]))
+    finally:
+        for host in target.hosts:
+            await lab.fill_disk(host, full=False)

@@ -1,11 +1,15 @@
-"""What makes a generator a fault: the part after `yield` always runs, and what it yields is proof.
+"""What makes a generator a fault: break, yield the evidence, mend.
 
     @fault(needs="pause")
     async def freeze(lab, target):
         before = await states(lab, target)
-        ...
-        yield Struck(before=before, after=await states(lab, target))
-        ...
+        try:
+            ...
+            yield Struck(before=before, after=await states(lab, target))
+        finally:
+            ...
+
+Mending stands in `finally`: it runs after the hold, after an error, and where the breaking itself failed half-way.
 
 The conductor resolves the target before, checks the strike by another route after, and mends within a deadline, shielded
 from Ctrl-C.  What a lab cannot do (`needs`) is skipped by name.

@@ -59,12 +59,14 @@ async def hang(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     {fault: hang, tier: web, target: one, for: 10s}
     """
     before = await states(lab, target)
-    for process in target.processes:
-        await lab.signal(process, "STOP", target.inner)
-    yield Struck(before=before, after=await states(lab, target))
-    for process in target.processes:
-        with suppress(OSError):  # killed or restarted meanwhile
-            await lab.signal(process, "CONT", target.inner)
+    try:
+        for process in target.processes:
+            await lab.signal(process, "STOP", target.inner)
+        yield Struck(before=before, after=await states(lab, target))
+    finally:
+        for process in target.processes:
+            with suppress(OSError):  # killed or restarted meanwhile
+                await lab.signal(process, "CONT", target.inner)
 
 
 class Starve(Settings):

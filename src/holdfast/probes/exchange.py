@@ -30,7 +30,8 @@ async def exchange(
     host: str = "", login: tuple[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """Try the addresses in order until one accepts the connection, then ask there.  Raises Unanswered within `patience_s`."""
-    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login)
+    share_s = patience_s / len(addresses)  # a silent host must not use up all of the patience
+    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login, share_s=share_s)
     try:
         async with asyncio.timeout(patience_s):
             return await request.send(addresses, port)
@@ -49,6 +50,7 @@ class _Request:
     host: str
     body: bytes
     login: tuple[str, str] | None
+    share_s: float
     sent: bool = False
 
     async def send(self, addresses: Sequence[str], port: int) -> Response:
@@ -74,8 +76,9 @@ class _Request:
     async def _connect(self, addresses: Sequence[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         for address in addresses[:-1]:
             try:
-                return await asyncio.open_connection(address, port)
-            except OSError:
+                async with asyncio.timeout(self.share_s):
+                    return await asyncio.open_connection(address, port)
+            except OSError:  # a timeout among them
                 continue
         return await asyncio.open_connection(addresses[-1], port)
 

@@ -32,13 +32,15 @@ class Database:
     port: int
     nodes: Mapping[str, str]
     node_port: int
+    direct: bool = False
+    """No balancer in between: of several addresses only a writable one will do, as drivers are told to look for."""
     database: str
     user: str
     password: str
 
-    def connection(self, host: str, port: int, *, patience_s: float) -> str:
+    def connection(self, host: str, port: int, *, patience_s: float, writable: bool = False) -> str:
         return psycopg.conninfo.make_conninfo(
-            host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
+            target_session_attrs="read-write" if writable else "any", host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
             gssencmode="disable", connect_timeout=max(2, round(patience_s)), tcp_user_timeout=round(patience_s * 1000),
             application_name="holdfast ledger",
         )  # fmt: skip
@@ -72,8 +74,9 @@ class _Writer:
     """Connections that are free are used again; while one hangs, the next question opens another."""
 
     def __init__(self, database: Database, run: str, patience_s: float):
-        self._conninfo = database.connection(
-            ",".join(database.through), database.port, patience_s=patience_s
+        self._ways = tuple(
+            database.connection(address, database.port, patience_s=patience_s, writable=database.direct)
+            for address in database.through
         )
         self._run = run
         self._patience_s = patience_s
@@ -85,18 +88,19 @@ class _Writer:
         until_s = asyncio.get_running_loop().time() + _MAKE_LIMIT_S
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                connection = await connect(self._ways, self._patience_s)
+                async with connection:
                     await connection.execute(
                         f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, number bigint, PRIMARY KEY (run, number))"
                     )
                     return
-            except psycopg.Error:
+            except (psycopg.Error, OSError, TimeoutError):
                 if asyncio.get_running_loop().time() > until_s:
                     raise
                 await asyncio.sleep(0.1)
 
     async def ask(self, number: int) -> Reply:
-        question = _Question(self._conninfo, self._run, number, self._idle.pop() if self._idle else None)
+        question = _Question(self._ways, self._patience_s, self._run, number, self._idle.pop() if self._idle else None)
         task = asyncio.get_running_loop().create_task(question.write())
         done, _ = await asyncio.wait({task}, timeout=self._patience_s)
         if not done:
@@ -121,11 +125,29 @@ class _Writer:
         self._idle.clear()
 
 
+async def connect(ways: Sequence[str], patience_s: float) -> psycopg.AsyncConnection:
+    """The first that answers, in order, each with its share of the patience: a silent host must not use up all of it.
+
+    Raises what the last one said.
+    """
+    share_s = patience_s / len(ways)
+    for number, conninfo in enumerate(ways, start=1):
+        try:
+            async with asyncio.timeout(share_s):
+                return await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+        except (psycopg.Error, OSError):
+            if number == len(ways):
+                raise
+    raise AssertionError("a database without an address")
+
+
 class _Question:
     """One row.  `sent` turns true just before the statement may leave."""
 
-    def __init__(self, conninfo: str, run: str, number: int, connection: psycopg.AsyncConnection | None):
-        self._conninfo, self._run, self._number = conninfo, run, number
+    def __init__(
+        self, ways: Sequence[str], patience_s: float, run: str, number: int, connection: psycopg.AsyncConnection | None
+    ):
+        self._ways, self._patience_s, self._run, self._number = ways, patience_s, run, number
         self.connection = connection
         self.sent = False
         self._gone = False
@@ -133,7 +155,7 @@ class _Question:
     async def write(self) -> Reply:
         try:
             if self.connection is None:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+                connection = await connect(self._ways, self._patience_s)
                 if self._gone:
                     connection.pgconn.finish()
                     return Reply(answer="no", detail="too late")
@@ -146,8 +168,8 @@ class _Question:
             return Reply(answer="yes", detail=row[0] if row else "")
         except psycopg.Error as error:
             return self._judged(error)
-        except OSError as error:
-            return Reply(answer="unknown" if self.sent else "no", detail=str(error))
+        except OSError as error:  # a timeout among them
+            return Reply(answer="unknown" if self.sent else "no", detail=str(error) or type(error).__name__)
 
     def _judged(self, error: psycopg.Error) -> Reply:
         """With an SQLSTATE the server itself said no, except where it ended in the middle (57P01..) or lost its standby."""
@@ -173,28 +195,29 @@ class _Question:
 
 
 async def _audit(database: Database, run: str, became: Mapping[int, Answer], primary: str) -> Audit:
-    """Reads every node; a replica gets a little time to catch up."""
+    """Reads every node; a replica gets a little time to catch up.  Without the primary nothing is known."""
     acknowledged = {number for number, answer in became.items() if answer == "yes"}
     refused = {number for number, answer in became.items() if answer == "no"}
     ambiguous = {number for number, answer in became.items() if answer == "unknown"}
     counts = {"acknowledged": len(acknowledged), "refused": len(refused), "ambiguous": len(ambiguous)}
     held: dict[str, set[int]] = {}
-    until_s = asyncio.get_running_loop().time() + _AUDIT_LIMIT_S
+    trouble: dict[str, str] = {}
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + _AUDIT_LIMIT_S
     while True:
-        try:
-            for node, address in database.nodes.items():
+        for node, address in database.nodes.items():
+            try:
                 held[node] = await _numbers(database, run, address, became)
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            if asyncio.get_running_loop().time() > until_s:
-                return Audit(**counts, problem=f"{node}: {error}".strip())
-        else:
-            on_primary = next((held[node] for node, address in database.nodes.items() if address == primary), None)
-            if on_primary is None:
-                return Audit(**counts, problem="nobody is the primary")
-            behind = any(on_primary & acknowledged - numbers for numbers in held.values())
-            if not behind or asyncio.get_running_loop().time() > until_s:
-                break
+                trouble.pop(node, None)
+            except (psycopg.Error, OSError) as error:
+                trouble[node] = f"{node}: {str(error).strip() or type(error).__name__}"
+        on_primary = next((held[node] for node, at in database.nodes.items() if at == primary and node in held), None)
+        whole = on_primary is not None and not trouble
+        if (whole and all(on_primary & acknowledged <= numbers for numbers in held.values())) or loop.time() > until_s:
+            break
         await asyncio.sleep(0.2)
+    if on_primary is None:
+        return Audit(**counts, problem="; ".join(trouble.values()) or "nobody is the primary")
     return Audit(
         **counts, lost=tuple(sorted(acknowledged - on_primary)), resurrected=tuple(sorted(refused & on_primary)),
         ambiguous_present=len(ambiguous & on_primary),

@@ -3,10 +3,14 @@
 Durations are seconds and end in `_s`; null is unknown, except where `unbounded` says that an outage had no end.
 """
 
+from math import isinf
 from typing import Any
 
 from holdfast.record.measure import PathMeasure
+from holdfast.record.repeats import Repeated, Spread
+from holdfast.report.compare import Comparison, finite
 from holdfast.report.findings import Finding, Judged, Report
+from holdfast.report.repeated import verdicts
 
 SCHEMA = "holdfast.report/1"
 
@@ -25,6 +29,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "objectives": dict(report.objectives),
         "not_judged": list(report.not_judged),
         "drills": [_drill(drill) for drill in report.drills],
+        "repeats": [_repeated(report, each) for each in report.repeats],
+        "baseline": comparison(report.baseline) if report.baseline else None,
         "problems": [{"where": event.subject, **event.detail} for event in report.problems],
         "record": report.record_path,
     }
@@ -89,4 +95,46 @@ def _path(path: PathMeasure, struck_at_s: float) -> dict[str, Any]:
         "slowest_s": path.slowest_s,
         "error_share": path.error_share,
         "first_bad_after_s": None if path.first_bad_s is None else path.first_bad_s - struck_at_s,
+    }
+
+
+def _repeated(report: Report, each: Repeated) -> dict[str, Any]:
+    return {
+        "name": each.base,
+        "fault": each.fault,
+        "target": each.target,
+        "drills": [drill.name for drill in each.drills],
+        "verdicts": verdicts(report.of(each)),
+        "write_outage_s": _spread(each.write_outage_s),
+        "read_outage_s": _spread(each.read_outage_s),
+        "errors": _spread(each.errors),
+        "ambiguous": _spread(each.ambiguous),
+        "lost_writes": _spread(each.lost),
+        "noticed_after_s": _spread(each.noticed_s),
+        "redundancy_back_after_s": _spread(each.redundancy_s),
+    }
+
+
+def _spread(spread: Spread | None) -> dict[str, Any] | None:
+    """None where nothing was measured; `unbounded` samples had no end and are null."""
+    if spread is None:
+        return None
+    return {
+        "min": finite(spread.least), "median": finite(spread.middle), "max": finite(spread.most),
+        "samples": [finite(sample) for sample in spread.samples], "unbounded": sum(map(isinf, spread.samples)),
+    }
+
+
+def comparison(compared: Comparison) -> dict[str, Any]:
+    """Also what `holdfast diff` says of two runs."""
+    return {
+        "old": compared.old,
+        "warnings": list(compared.warnings),
+        "missing": list(compared.missing),
+        "rows": [
+            {"drill": row.drill, "probe": row.probe, "writes": row.writes, "what": row.what, "old": _spread(row.old),
+             "new": _spread(row.new), "allowed": finite(row.allowed), "grown": finite(row.grown), "change": row.change,
+             "sentence": row.sentence}
+            for row in compared.rows
+        ],
     }

@@ -14,16 +14,20 @@ be broken), violated (a fact that no other drill can undo), void, unsteady, inco
 in which no drill was executed), incomplete (skipped drills), met.  Drills cannot show availability, so it is not judged.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isinf
 from typing import Any, Literal
 
 from holdfast import errors
 from holdfast.quantities import shown_seconds, written_share
 from holdfast.record.event import Event
 from holdfast.record.measure import DrillMeasure, PathMeasure, measure
+from holdfast.record.repeats import Repeated, bases, repeats
 from holdfast.record.store import Record
 from holdfast.report import words
+from holdfast.report.baseline import Baseline, baseline_of
+from holdfast.report.compare import Comparison, Row, compare, finite
 
 DrillVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "skipped", "inconclusive"]
 RunVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "inconclusive", "incomplete"]
@@ -87,10 +91,29 @@ class Report:
     probes: Mapping[str, Mapping[str, Any]]
     hosts: tuple[Mapping[str, Any], ...]
     record_path: str = ""
+    repeats: tuple[Repeated, ...] = ()
+    """One for each drill of the plan, however often it was done."""
+    baseline: Comparison | None = None
+    """Where the run was held to an earlier one."""
+
+    @property
+    def is_repeated(self) -> bool:
+        return any(len(each.drills) > 1 for each in self.repeats)
+
+    def of(self, repeated: Repeated) -> tuple[Judged, ...]:
+        """The judgements of all repeats of one drill."""
+        names = {drill.name for drill in repeated.drills}
+        return tuple(drill for drill in self.drills if drill.measure.name in names)
 
     @property
     def skipped(self) -> tuple[Judged, ...]:
         return tuple(drill for drill in self.drills if drill.verdict == "skipped")
+
+    @property
+    def skips(self) -> tuple[tuple[str, str], ...]:
+        """(drill, reason), once for each drill of the plan however often it was to be repeated."""
+        firsts = ((each.base, [drill for drill in self.of(each) if drill.verdict == "skipped"]) for each in self.repeats)
+        return tuple((base, drills[0].measure.reason or words.MEANINGS["skipped"]) for base, drills in firsts if drills)
 
     @property
     def executed(self) -> tuple[Judged, ...]:
@@ -98,23 +121,33 @@ class Report:
         return tuple(drill for drill in self.drills if drill.measure.outcome in ("done", "not_mended"))
 
 
-def judge(record: Record, *, strict: bool = False) -> Report:
-    """`strict`: a skipped drill makes the run inconclusive instead of incomplete-and-green."""
+def judge(record: Record, *, strict: bool = False, baseline: Baseline | None = None) -> Report:
+    """`strict`: a skipped drill makes the run inconclusive instead of incomplete-and-green.
+
+    `baseline`: what an earlier run measured; whatever is worse now is violated.
+    """
     limits = record.meta.get("objectives") or {}
     own = {entry["name"]: entry.get("objectives") or {} for entry in record.meta.get("drills") or ()}
     drills = tuple(
         _judged(drill, {**limits, **{key: limit for key, limit in own.get(drill.name, {}).items() if limit is not None}})
         for drill in measure(record)
     )
+    repeated = repeats([drill.measure for drill in drills], bases(record))
+    comparison = compare(baseline, baseline_of(record)) if baseline else None
+    if comparison:
+        drills = _held_to(comparison, drills, repeated)
     run = record.meta.get("run") or {}
-    verdict = _verdict(drills, record.ended)
+    verdict = _verdict(drills, record.ended and (comparison is None or bool(comparison.rows)))
     exit_code = errors.INCONCLUSIVE if strict and verdict == "incomplete" else EXIT_CODES[verdict]
     service = str(run.get("service") or next((event.subject for event in record.events if event.kind == "run.began"), "unknown"))
+    uncompared = " Nothing in it could be compared with the baseline." if comparison and not comparison.rows else ""
     return Report(
-        service=service, verdict=verdict, exit_code=exit_code, summary=_summary(verdict, drills, record.ended), drills=drills,
+        service=service, verdict=verdict, exit_code=exit_code, drills=drills,
+        summary=_summary(verdict, drills, record.ended) + uncompared,
         objectives=limits, not_judged=_not_judged(limits),
         problems=tuple(event for event in record.events if event.kind == "problem"), crashed=not record.ended,
         run=run, probes=record.meta.get("probes") or {}, hosts=tuple(record.meta.get("hosts") or ()), record_path=record.path,
+        repeats=repeated, baseline=comparison,
     )
 
 
@@ -177,6 +210,38 @@ def _lost(drill: DrillMeasure, limit: int) -> Finding:
     of = "" if drill.acknowledged is None else f" of {drill.acknowledged}"
     sentence = f"{drill.lost}{of} acknowledged writes were lost; {limit} are allowed"
     return Finding(objective="lost_writes", limit=limit, measured=drill.lost, met=drill.lost <= limit, sentence=sentence)
+
+
+def _held_to(comparison: Comparison, drills: tuple[Judged, ...], repeated: Sequence[Repeated]) -> tuple[Judged, ...]:
+    """Each row becomes a finding of one drill: of the repeat in which it was worst."""
+    added: dict[str, list[Finding]] = {}
+    members = {each.base: each.drills for each in repeated}
+    for row in comparison.rows:
+        if row.change != "not judged" and not isinf(row.allowed):
+            worst = max(members[row.drill], key=lambda drill: _sample(drill, row))
+            finding = Finding(
+                objective="baseline", limit=row.allowed, measured=finite(row.new.middle), met=row.change != "worse",
+                sentence=row.sentence, probe=row.probe,
+            )
+            added.setdefault(worst.name, []).append(finding)
+    return tuple(_with(drill, added.get(drill.measure.name, ())) for drill in drills)
+
+
+def _sample(drill: DrillMeasure, row: Row) -> float:
+    """Negative where this repeat gave none."""
+    path = next((path for path in drill.paths if path.probe == row.probe and drill.outcome == "done"), None)
+    if path is None:
+        return -1.0
+    if row.what == "errors":
+        return path.bad
+    return float("inf") if path.down_s is None else path.down_s
+
+
+def _with(drill: Judged, findings: Sequence[Finding]) -> Judged:
+    """A drill that shows nothing keeps its verdict."""
+    worse = any(finding.met is False for finding in findings)
+    verdict: DrillVerdict = "violated" if worse and drill.verdict in ("met", "inconclusive") else drill.verdict
+    return replace(drill, findings=(*drill.findings, *findings), verdict=verdict)
 
 
 def _verdict(drills: tuple[Judged, ...], ended: bool) -> RunVerdict:

@@ -8,11 +8,11 @@ from importlib import resources
 from typing import Any
 
 from holdfast.record.store import Record
-from holdfast.report import words
+from holdfast.report import repeated, words
 from holdfast.report.card import card, pill
 from holdfast.report.findings import Judged, Report
 from holdfast.report.overview import overview
-from holdfast.report.terminal import violated
+from holdfast.report.terminal import beside, violated
 
 PATTERNS = (
     '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>'
@@ -26,7 +26,7 @@ def page(record: Record, report: Report) -> str:
     style = resources.files("holdfast.report").joinpath("page.css").read_text("utf-8")
     verdict = words.VERDICTS[report.verdict].lower()
     body = "".join([
-        _head(report, verdict), _at_a_glance(report), _table(report),
+        _head(report, verdict), _at_a_glance(report), _repeats(report), _table(report), _baseline(report),
         *(card(record, drill, number) for number, drill in enumerate(report.drills, 1) if drill.verdict != "skipped"),
         _skipped(report), _problems(report), _method(report), _limits(report), _programs(report),
         f"<footer>holdfast {escape(str(report.run.get('holdfast_version', '')))} · record "
@@ -93,9 +93,34 @@ def _row(drill: Judged, number: int) -> str:
             f'<td class="quiet">{escape(objectives)}</td><td>{pill(drill.verdict)}</td></tr>')
 
 
+def _repeats(report: Report) -> str:
+    if not report.is_repeated:
+        return ""
+    heads = ("fault", "target", "write outage", "read outage", "errors", "ambiguous", "lost writes", "redundancy back after",
+             "verdicts")
+    rows = ""
+    for each in report.repeats:
+        drills = report.of(each)
+        bad = {finding.objective for drill in drills for finding in drill.violations}
+        numbers = "".join(
+            f'<td class="number{" bad" if key in bad else ""}">{escape(text)}</td>' for key, text in repeated.cells(each)
+        )
+        rows += (f"<tr><th scope=row>{escape(each.fault or each.base)}</th><td>{escape(each.target)}</td>{numbers}"
+                 f"<td>{escape(repeated.verdict(drills))}</td></tr>")
+    return (f'<section class="panel"><h2>Repeats</h2><p class="quiet">Each number: {repeated.HEADING}.</p>'
+            f"{_plain_table(heads, rows)}</section>")
+
+
+def _baseline(report: Report) -> str:
+    if not report.baseline:
+        return ""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in beside(report.baseline))
+    return (f'<section class="panel"><h2>Beside the baseline</h2><p class="quiet">{escape(report.baseline.old)}</p>'
+            f'<ul class="prose">{items}</ul></section>')
+
+
 def _skipped(report: Report) -> str:
-    rows = [(drill.measure.name, drill.measure.reason or words.MEANINGS["skipped"]) for drill in report.skipped]
-    return _list("Skipped", rows)
+    return _list("Skipped", list(report.skips))
 
 
 def _problems(report: Report) -> str:

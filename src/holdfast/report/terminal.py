@@ -9,7 +9,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from holdfast.report import words
+from holdfast.report import repeated, words
+from holdfast.report.compare import Comparison
 from holdfast.report.findings import Judged, Report
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def table(report: Report, *, width: int | None = None, colour: bool | None = Non
     console.print(Text(report.summary))
     if report.drills:
         console.print(_table(report, width >= WIDE))
+    if report.is_repeated:
+        console.print(Text(f"each number: {repeated.HEADING}", "dim"))
     if width < WIDE and words.objectives(report.objectives):
         console.print(Text(f"objective: {words.objectives(report.objectives)}", "dim"))
     for sentence in violated(report):
@@ -63,6 +66,14 @@ def violated(report: Report) -> tuple[str, ...]:
     return tuple(
         f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in drill.violations
     )
+
+
+def beside(comparison: Comparison) -> list[str]:
+    """What a person should know of a comparison, besides what is violated."""
+    better = [f"{row.drill}: {row.sentence}" for row in comparison.changed("better")]
+    told = [*(f"warning: {text}" for text in comparison.warnings), *comparison.missing, *better]
+    alike = len(comparison.changed("same"))
+    return [*told, f"{words.plural(alike, 'number')} within the tolerance"] if alike else told
 
 
 def _unmeasured(report: Report) -> tuple[str, ...]:
@@ -96,6 +107,9 @@ def _table(report: Report, wide: bool) -> "Table":
     if wide:
         made.add_column("objective", overflow="fold")
     made.add_column("verdict", overflow="fold")
+    if report.is_repeated:
+        _repeated_rows(made, report, wide)
+        return made
     for drill in report.drills:
         measured = drill.measure
         names = (measured.fault, words.target(measured))
@@ -107,6 +121,24 @@ def _table(report: Report, wide: bool) -> "Table":
             verdict,
         )
     return made
+
+
+def _repeated_rows(made: "Table", report: Report, wide: bool) -> None:
+    """One row for each drill of the plan, over all its repeats."""
+    from rich.text import Text
+
+    for each in report.repeats:
+        drills = report.of(each)
+        bad = {finding.objective for drill in drills for finding in drill.violations}
+        times = "" if len(drills) == 1 else f" × {len(drills)}"
+        names = (each.fault + times, each.target)
+        limits = words.objectives(drills[0].objectives, short=True)
+        made.add_row(
+            *(map(Text, names) if wide else (Text.assemble(names[0], ("\n" + names[1], "dim")),)),
+            *(Text(text, "red" if objective in bad else "") for objective, text in repeated.cells(each)),
+            *((Text(limits, "dim"),) if wide else ()),
+            Text(repeated.verdict(drills), COLOURS.get(repeated.gravest(drills), OTHERWISE)),
+        )
 
 
 def _cells(drill: Judged) -> tuple["str | object", ...]:
@@ -134,15 +166,15 @@ def _below(report: Report, page_path: str) -> list[tuple[str, list[str]]]:
     run = report.run
     parts: list[tuple[str, list[str]]] = []
     if report.skipped:
-        parts.append(("Skipped", [
-            f"{drill.measure.name}: {drill.measure.reason or words.MEANINGS['skipped']}" for drill in report.skipped
-        ]))
+        parts.append(("Skipped", [f"{name}: {reason}" for name, reason in report.skips]))
     if report.problems:
         parts.append(("Problems", [
             ": ".join(filter(None, (event.subject, str(event.detail.get("what", ""))))) for event in report.problems
         ]))
     if run.get("lab_notes"):
         parts.append(("What this lab cannot show", [str(note) for note in run["lab_notes"]]))
+    if report.baseline:
+        parts.append((f"Beside the baseline ({report.baseline.old})", beside(report.baseline)))
     if report.not_judged:
         parts.append(("Not judged", list(report.not_judged)))
     told = []

@@ -5,7 +5,7 @@ or replaced by its default, so that the rest is still read, and what names it is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from holdfast.errors import Problem, Refused
 from holdfast.topology import check
 from holdfast.topology.model import Client, Declared, Drilled, Objectives, Tier, Topology
+from holdfast.topology.own import own_configs
 from holdfast.topology.reading import Reading, read
 from holdfast.topology.tree import Keys
 from holdfast.topology.wording import dotted, in_order, nearest, shown, translated, unknown, unknown_key
@@ -93,6 +94,10 @@ def load(path: Path | str, kinds: Kinds) -> Topology:
         draft.note("a topology is made of keys and values", (), "begin with `service: NAME` and `tiers:`")
         raise Refused(draft.problems)
     topology = _topology(draft)
+    if check.countable(topology):
+        configs, problems = own_configs(topology, draft.reading.at_value)
+        topology = replace(topology, configs=configs)
+        draft.problems += problems
     if draft.problems:
         raise Refused(in_order([*draft.problems, *check.references(topology)]))
     return topology
@@ -189,8 +194,11 @@ def _tiers(draft: _Draft, raw: Mapping[str, Any], where: dict[Keys, tuple[int, i
             what = f"the name {derived!r} is taken by the virtual IP of {name}"
             draft.note(what, ("tiers", derived), "give this tier another name", key=True)
         else:
-            every[derived] = Tier(engine=draft.kinds.vip_engine, replicas=tier.replicas, on=name, settings=settings())
+            every[derived] = Tier(
+                engine=draft.kinds.vip_engine, replicas=tier.replicas, on=name, config=tier.vip_config, settings=settings(),
+            )
             where["tiers", derived] = where.get(("tiers", name, "vip")) or where["tiers", name]
+            where["tiers", derived, "config"] = where.get(("tiers", name, "vip_config")) or where["tiers", derived]
     return every
 
 
@@ -239,9 +247,8 @@ def _common_sense(draft: _Draft, tier: Tier, path: Keys) -> None:
         if draft.kinds.protocols and protocol not in draft.kinds.protocols:
             where = draft.reading.at_key(*path, "routes", protocol)
             draft.problems.append(unknown("protocol", protocol, draft.kinds.protocols, where))
-    if tier.config is not None and not (draft.reading.folder / tier.config).is_file():
-        remedy = "correct the path; it starts at this file's folder"
-        draft.note(f"there is no file {str(tier.config)!r}", (*path, "config"), remedy)
+    if tier.vip_config is not None and tier.vip is None:
+        draft.note("vip_config has no virtual IP to hold", (*path, "vip_config"), "add `vip:`, or remove it", key=True)
 
 
 def _probes(draft: _Draft, raw: Mapping[str, Any]) -> dict[str, Any]:

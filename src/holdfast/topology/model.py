@@ -73,7 +73,9 @@ class Tier(Declared):
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
     config: Path | None = None
-    """The user's own config, used byte for byte."""
+    """The user's own config, used byte for byte: one file for all hosts, or a folder with one file named after each host."""
+    vip_config: Path | None = None
+    """The same for keepalived, beside `vip:`."""
     settings: Any = None
 
 
@@ -117,6 +119,8 @@ class Topology:
     drills: tuple[Drilled, ...] = ()
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Name to `{file: PATH}` or `{env: NAME}`."""
+    configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Tier to host to the text of its own config, where the user brought one along."""
     folder: Path = Path()
     """Where the file is: relative paths in it start here."""
     where: Mapping[tuple[str | int, ...], tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)

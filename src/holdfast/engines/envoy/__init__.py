@@ -9,18 +9,19 @@ from holdfast.engines import routing
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
 from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
 from holdfast.engines.envoy.settings import Settings
-from holdfast.engines.shared import objection, own_config_refused
+from holdfast.engines.shared import has_own_config, if_offered, objection
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
 
 __all__ = [
-    "ADMIN_PORT", "PROGRAMS", "ROUTES", "SERVES", "Settings",
+    "ADMIN_PORT", "BESIDE_CONFIG", "FILE", "PROGRAMS", "ROUTES", "SERVES", "Settings",
     "actions", "delays", "entries", "files", "objections", "ports", "process", "questions",
 ]
 
 PROGRAMS = ("envoy",)
 SERVES: tuple[str, ...] = ()
 ROUTES = ("http", "postgres")
+BESIDE_CONFIG = ("workers",)
 
 
 def process(instance: Instance, topology: Topology, site: Site) -> Process:
@@ -39,6 +40,8 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    if has_own_config(tier, topology):
+        return ()
     settings: Settings = topology.tiers[tier].settings
     document = "Envoy documentation, Health checking"
     silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
@@ -63,12 +66,11 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
 
 
 def questions(instance: Instance, topology: Topology) -> Questions:
-    return Questions(
-        service=Question(
-            host=instance.host, port=ADMIN_PORT, path="/ready", inside=True,
-            read=lambda status, body: "yes" if status == 200 and body.strip() == b"LIVE" else "no",
-        )
+    ready = Question(
+        host=instance.host, port=ADMIN_PORT, path="/ready", inside=True,
+        read=lambda status, body: "yes" if status == 200 and body.strip() == b"LIVE" else "no",
     )
+    return Questions(service=if_offered(ready, instance, topology))
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
@@ -85,7 +87,7 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     settings: Settings = topology.tiers[tier].settings
-    found = [*own_config_refused(tier, topology), *routing.route_objections(tier, topology)]
+    found = [*routing.route_objections(tier, topology)]
     for key in ("check_interval", "check_timeout", "connect_timeout", "hedge_after", "request_timeout"):
         if getattr(settings, key) < 0.001:
             found.append(objection(topology, tier, key, f"{key} must be at least 1ms", "use 250ms"))

@@ -25,12 +25,13 @@ from holdfast.engines.patroni.settings import Settings, objections
 from holdfast.topology.model import Instance, Topology
 
 __all__ = [
-    "POSTGRES_PORT", "PROGRAMS", "ROUTES", "SERVES", "Settings",
+    "BESIDE_CONFIG", "FILE", "POSTGRES_PORT", "PROGRAMS", "ROUTES", "SERVES", "Settings",
     "actions", "delays", "files", "objections", "ports", "process", "questions", "served",
 ]
 
 PROGRAMS = ("patroni", "postgres")
 SERVES = ("postgres",)
+BESIDE_CONFIG = ("consensus", "synchronous", "database", "user")
 ROUTES: tuple[str, ...] = ()
 
 # The verifier also connects to every etcd member, which says nothing about the file: members that do not run yet are

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from holdfast.engines.engine import Actions, Delay, Question, Questions, Request
 from holdfast.engines.patroni.render import REST_PORT, REST_USER
 from holdfast.engines.patroni.settings import Settings
+from holdfast.engines.shared import has_own_config
 from holdfast.topology.model import Instance, Topology
 
 DOCUMENT = "Patroni documentation, Dynamic configuration settings"
@@ -71,6 +72,8 @@ def actions(instance: Instance, topology: Topology) -> Actions:
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
+    if has_own_config(tier, topology):
+        return ()
     settings: Settings = topology.tiers[tier].settings
     return (
         Delay(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from holdfast.engines.shared import objection, own_config_refused
+from holdfast.engines.shared import objection
 from holdfast.errors import Problem
 from holdfast.quantities import Duration, written_seconds
 from holdfast.topology.model import Declared, Topology
@@ -56,7 +56,7 @@ class Settings(Declared):
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     declared = topology.tiers[tier]
     settings: Settings = declared.settings
-    found = [*own_config_refused(tier, topology), *_timer_objections(tier, topology, settings)]
+    found = [*_timer_objections(tier, topology, settings)]
 
     def object_to(key: str, what: str, remedy: str) -> None:
         found.append(objection(topology, tier, key, what, remedy))

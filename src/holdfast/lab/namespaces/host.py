@@ -16,7 +16,8 @@ from holdfast.lab.supervisor import Supervisor
 
 _KEPT_ACROSS_BOOTS = ("/etc", "/var/lib", "/var/log")
 _FRESH = ("/run", "/tmp", "/var/tmp")
-_HIDDEN = ("/etc/shadow", "/etc/gshadow", "/etc/machine-id")
+_HIDDEN = ("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
 def main(descriptor: int) -> None:
@@ -69,8 +70,34 @@ def _mount(host: dict[str, Any]) -> None:
     for directory in _KEPT_ACROSS_BOOTS:
         linux.bind(disk + directory, directory, writable=True)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    _mount_devices()
     for directory in (*_FRESH, "/dev/shm"):
         _mount_fresh(directory, [path for path in host["visible"] if path.startswith(directory + "/")])
+    _hide(host)
+
+
+def _mount_devices() -> None:
+    """Only what every program may have: no disk, no /dev/kvm, no loop device of the machine."""
+    opened = {name: os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES if os.path.exists(f"/dev/{name}")}
+    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
+    for name, descriptor in opened.items():
+        os.close(os.open(f"/dev/{name}", os.O_WRONLY | os.O_CREAT))
+        linux.mount(f"/proc/self/fd/{descriptor}", f"/dev/{name}", flags=linux.MS_BIND)
+        os.close(descriptor)
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(target, f"/dev/{name}")
+    os.mkdir("/dev/shm")
+
+
+def _hide(host: dict[str, Any]) -> None:
+    """What root of this host could read or change although it is the machine's, or another host's."""
+    for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"):
+        if os.path.exists(path):
+            linux.bind(path, path, writable=False)
+    for path in _HIDDEN:
+        if os.path.exists(host["real"] + path):
+            linux.mount("/dev/null", host["real"] + path, flags=linux.MS_BIND)
+    linux.mount("tmpfs", os.path.dirname(host["disk"]), "tmpfs", linux.MS_RDONLY, "size=4k")
 
 
 def _mount_fresh(directory: str, visible: list[str]) -> None:

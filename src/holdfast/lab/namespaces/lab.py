@@ -58,6 +58,8 @@ class NamespaceLab:
 
     async def lay_networks(self) -> None:
         """Bridges, holdfast's own address on each (the last but one of the network), and the file system for disks."""
+        if os.getpid() != 1:
+            raise PermissionError("a lab of namespaces is made only by a process 1 of its own: see `outer.enter`")
         self._base.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
         linux.mount("tmpfs", str(self._base), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=75%,mode=755")
@@ -65,6 +67,7 @@ class NamespaceLab:
             target = f"{self._base}/real{directory}"
             os.makedirs(target)
             linux.mount(directory, target, flags=linux.MS_BIND | linux.MS_REC)
+        self._links.open()
         for segment, bridge in self._bridges.items():
             network = self._networks[segment]
             address = str(network.broadcast_address - 1)

@@ -4,8 +4,9 @@ A host's cable ends here as `hf-N` on its segment's bridge.  While a rule concer
 
     eth0 in the host === hf-N   <- link_relay ->   hs-N === hb-N on the bridge
 
-`hf-N` and `hs-N` lie on a bridge that is down: packet sockets hear them, this kernel's own network does not, or it would answer
-for holdfast's addresses on every cable.  eth0 keeps its link, addresses and connections all the while.
+`hf-N` and `hs-N` lie on a bridge that is down, as does the end of a cable that is unplugged: packet sockets hear them, this
+kernel's own network does not, or it would answer for holdfast's addresses on every cable.  eth0 keeps its link, addresses and
+connections all the while.
 
 Everything here blocks, for the kernel waits for all its processors when a cable moves: call it from a thread.  One lock; a caller
 who gives up leaves nothing half done, because the thread goes on.
@@ -16,6 +17,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespac
 _DEAD_END = "hfdead"
 _ANSWER_S = 10.0
 _NO_LIMIT = 65535
+_SETTLE_S = 0.05
+"""What was held back and is delivered at once gets its answers before the cable moves: those would be lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,10 @@ class Links:
         self._lock = threading.Lock()
         self._shaped: dict[str, Shaped] = {}
         self._relay: socket.socket | None = None
-        self._has_dead_end = False
+
+    def open(self) -> None:
+        """Before the first cable."""
+        netlink.add_bridge(_DEAD_END, up=False)
 
     def lay(self, host: str, pid: int) -> None:
         """A new cable for a host that boots, under the rules that hold now."""
@@ -130,13 +137,12 @@ class Links:
             if cable.detour:
                 netlink.remove(cable.door)
             cable.pid, cable.detour = 0, False
-            if self._relay:
-                self._tell()
+            self._tell()
 
     def plug(self, host: str, *, into: bool) -> None:
         cable = self._cables[host]
         with self._lock:
-            netlink.attach(cable.door, cable.bridge if into else None)
+            netlink.attach(cable.door, cable.bridge if into else _DEAD_END)
             cable.plugged = into
 
     def shape(self, rules: Sequence[Rule]) -> None:
@@ -149,46 +155,44 @@ class Links:
     def close(self) -> None:
         """The relay ends; the cables go with the namespaces."""
         with self._lock:
-            if self._relay:
-                self._relay.close()
-                self._relay = None
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        if self._relay:
+            self._relay.close()
+            self._relay = None
 
     def _arrange(self) -> None:
         """Make the cables as the rules want them.  What fails leaves a state from which the next call goes on."""
         powered = {host: cable for host, cable in self._cables.items() if cable.pid}
         joining = [cable for host, cable in powered.items() if host in self._shaped and not cable.detour]
         leaving = [cable for host, cable in powered.items() if host not in self._shaped and cable.detour]
-        if joining and not self._has_dead_end:
-            netlink.add_bridge(_DEAD_END, up=False)
-            self._has_dead_end = True
         for cable in joining:
             netlink.add_pair(f"hb-{cable.number}", cable.far)
             cable.detour = True
             netlink.attach(cable.far, _DEAD_END)
         try:
             self._limit_segments()
-            if self._relay or powered.keys() & self._shaped.keys():
-                self._tell()
+            self._tell()
         except OSError:
             for cable in joining:
                 netlink.remove(cable.door)
                 cable.detour = False
             raise
+        if leaving:
+            time.sleep(_SETTLE_S)
+        # Never both ends on the bridge: with the relay between them frames would go round for ever.
         for cable in joining:
             netlink.attach(cable.near, _DEAD_END)
-            if cable.plugged:
-                netlink.attach(cable.door, cable.bridge)
+            netlink.attach(cable.door, cable.bridge if cable.plugged else _DEAD_END)
         for cable in leaving:
-            netlink.attach(cable.door, None)
+            netlink.attach(cable.door, _DEAD_END)
+            netlink.attach(cable.near, cable.bridge if cable.plugged else _DEAD_END)
+        for cable in leaving:
             netlink.remove(cable.door)
             cable.detour = False
-            netlink.attach(cable.near, cable.bridge if cable.plugged else None)
-        if self._relay and not self._shaped:
-            self._relay.close()
-            self._relay = None
-        if self._has_dead_end and not any(cable.detour for cable in self._cables.values()):
-            netlink.remove(_DEAD_END)
-            self._has_dead_end = False
+        if leaving:
+            self._tell()
 
     def _limit_segments(self) -> None:
         """Where packets are counted none may come glued to others: both ends that send into the relay take them one by one."""
@@ -200,22 +204,27 @@ class Links:
                 _inside(cable.pid, partial(netlink.limit_segments, "eth0", segments))
 
     def _tell(self) -> None:
-        """The relay hears the whole of what is wanted.  One that died is replaced: it knew nothing that we do not."""
+        """The relay hears the whole of what is wanted.  One that died is replaced: it knew nothing that we do not.
+
+        A detour without rules carries all there is at once; without detours there is no relay.
+        """
         message = [
             {
                 "near": cable.near, "far": cable.far,
-                "out": [shape.as_message() for shape in self._shaped[host].out],
-                "into": [shape.as_message() for shape in self._shaped[host].into],
+                "out": [shape.as_message() for shape in self._shaped.get(host, Shaped()).out],
+                "into": [shape.as_message() for shape in self._shaped.get(host, Shaped()).into],
             }
-            for host, cable in self._cables.items() if cable.detour and host in self._shaped
+            for host, cable in self._cables.items() if cable.detour
         ]  # fmt: skip
+        if not message:
+            self._dismiss()
+            return
         line = json.dumps(message).encode() + b"\n"
         for relay in (self._relay, None):
             self._relay = relay or _start(self._source)
             if answer := _asked(self._relay, line):
                 break
-            self._relay.close()
-            self._relay = None
+            self._dismiss()
         else:
             raise OSError("the relay of shaped links ended")
         if "error" in (said := json.loads(answer)):

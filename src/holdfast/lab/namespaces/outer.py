@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from holdfast.lab import linux, netlink
 
 INSIDE = "HOLDFAST_INSIDE"
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FLAGS = linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC
 
 
@@ -47,8 +48,13 @@ def _middle(first: Callable[[], int]) -> int:
     linux.die_with_parent()
     if os.getppid() != parent:
         return 3
+    os.setsid()  # a terminal's Ctrl-C reaches the command outside alone, which passes it on: once, and always
     _leave()
+    # Process 1 loses a signal for which it has no handler yet, unless it is blocked: `receive_signals` unblocks them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     child = os.fork()
+    if child != 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     if child == 0:
         try:
             linux.die_with_parent()
@@ -82,24 +88,38 @@ def _settle() -> None:
     netlink.bring_up("lo")
 
 
+def receive_signals() -> None:
+    """Inside, as early as can be: what was sent while this program started arrives now, as KeyboardInterrupt."""
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+
+
 def _wait_for(child: int) -> int:
-    """Until the child ends; what a terminal or a service manager sends us is its business."""
-    received: list[int] = []
+    """Until the child ends; what a terminal or a service manager sends us is its business.  At the third signal it is killed."""
+    received = 0
 
     def pass_on(number: int, _: object) -> None:
-        received.append(number)
-        if number != signal.SIGINT or len(received) > 1:  # the terminal itself sent the first Ctrl-C to the child as well
-            os.kill(child, number)
+        nonlocal received
+        received += 1
+        os.kill(child, number if received < 3 else signal.SIGKILL)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
-    while True:
-        try:
-            _, status = os.waitpid(child, 0)
-        except InterruptedError:
-            continue
-        code = os.waitstatus_to_exitcode(status)
-        return code if code >= 0 else 128 - code
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    try:
+        while True:
+            try:
+                _, status = os.waitpid(child, 0)
+            except InterruptedError:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def try_chain() -> str:
