@@ -105,10 +105,12 @@ def _config_objections(tier: str, topology: Topology) -> Iterator[Problem]:
         yield Problem(f"{key} changes nothing beside a config of your own", where, f"remove it, and set it in {declared.config}")
 
 
-def examine(topology: Topology) -> tuple[Problem, ...]:
-    """What the engines object to, and two programs on one port of one host."""
+def examine(topology: Topology, unsound: frozenset[str] = frozenset()) -> tuple[Problem, ...]:
+    """What the engines object to, and two programs on one port of one host.  `unsound` tiers are not asked about."""
     found: list[Problem] = []
     for tier, declared in topology.tiers.items():
+        if tier in unsound:
+            continue
         found += ENGINES[declared.engine].objections(tier, topology)
         if declared.config is not None:
             found += _config_objections(tier, topology)

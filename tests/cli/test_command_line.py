@@ -46,6 +46,7 @@ def test_the_examples_have_no_problem(say: Said, example: str) -> None:
 
 
 def test_every_mistake_of_a_file_is_told_at_once_with_its_place(say: Said, tmp_path: Path) -> None:
+    (tmp_path / "app.py").touch()
     (tmp_path / "topology.yaml").write_text(
         "service: shop\n"
         "tiers:\n"
@@ -74,7 +75,7 @@ def test_problems_as_json_name_place_and_remedy(say: Said, tmp_path: Path) -> No
 
     found = json.loads(out)
     assert code == 2
-    assert found["schema"] == "holdfast.check/1"
+    assert found["schema"] == "holdfast.problems/1"
     assert {"what", "where", "remedy"} == set(found["problems"][0])
 
 
@@ -88,7 +89,7 @@ def test_problems_as_json_name_place_and_remedy(say: Said, tmp_path: Path) -> No
         (["report"], 2, "there is no run yet"),
         (["status"], 2, "no lab is running"),
         (["shell", "db1"], 2, "no lab is running"),
-        (["check"], 2, "no topology was named"),
+        (["check"], 2, "this folder has no topology.yaml"),
         (["up", EXAMPLES / "shop", "--publish", "99999999"], 2, "--publish"),
         (["drill", EXAMPLES / "shop", "--seed", "abc"], 2, "invalid"),
     ],

@@ -237,3 +237,15 @@ def test_any_value_anywhere_gives_a_topology_that_can_be_checked_or_a_refusal(tm
         found = tuple(refused.problems)
         assert found
     assert all(problem.what and problem.where and problem.remedy for problem in found)
+
+
+def test_a_misspelt_key_beside_the_right_one_is_to_be_removed(tmp_path):
+    found = problems(tmp_path, changed(("service: shop", "service: shop\nservise: shop")))
+    assert [(problem.what, problem.remedy) for problem in found] == [
+        ("unknown key 'servise'; 'service' is there already", "remove it")]
+
+
+@pytest.mark.parametrize(("every", "as_in"), [("50", "50ms"), ("2", "2s"), ("'50'", "50s")])
+def test_a_beat_without_a_unit_is_probably_meant_in_milliseconds(tmp_path, every, as_in):
+    found, = problems(tmp_path, changed(("every: 20ms", f"every: {every}")))
+    assert found.remedy.endswith(f"as in {as_in}")

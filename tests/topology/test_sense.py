@@ -66,7 +66,9 @@ def test_the_shop_makes_sense(tmp_path):
         "3:1 the network 10.0.1.0/24 is too small: c54c would have 10.0.1.255"]),
     # probes
     (("every: 20ms", "every: 0"), ["17:54 the probe orders asks every 0 s"]),
-    (("every: 20ms", "every: 2m"), ["17:54 the probe orders asks every 120 s"]),
+    (("every: 20ms", "every: 2m"), [
+        "17:54 the probe orders asks every 120 s: its 20 good answers in a row, which count as calm, would take longer than a "
+        "steady service is waited for"]),
     # numbers
     (("lost_writes: 0", "lost_writes: -1"), ["2:55 the objective lost_writes is negative"]),
     (("retries: 1", "retries: -1"), ["12:85 retries is negative"]),

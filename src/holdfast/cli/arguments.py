@@ -1,15 +1,58 @@
 """What may be written after `holdfast`.  Nothing heavy is imported before a verb is called: `--help` is quick."""
 
 import argparse
-from collections.abc import Callable
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from typing import Any, NoReturn
+
+from holdfast.errors import Problem, Refused
 
 DESCRIPTION = "The test suite for failover: describe a service, run it for real, break it, see what clients saw."
 EPILOG = """\
-A topology is a folder with a topology.yaml, or such a file.
+A topology is a folder with a topology.yaml, or such a file; without one, the folder where you are.
 
 exit codes: 0 met   1 an objective was violated   2 the input is wrong   3 the service was not steady
-            4 a fault did not strike   5 mending or cleaning up failed   6 inconclusive"""
+            4 a fault did not strike   5 mending or cleaning up failed   6 inconclusive   130 interrupted
+A run in which drills were skipped ends with 0 and the verdict `incomplete`; --strict makes that 6."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes are Problems like all others, with what was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        raise Refused(Problem(message, where=self.prog, remedy=f"`{self.prog} --help` tells what may be written"))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        known = [str(choice) for choice in action.choices or ()]
+        if known and value not in known:
+            reason = f"{value!r} is not known{_guess(str(value), known)}"
+            raise argparse.ArgumentError(action, f"{reason} (choose from {', '.join(known)})")
+
+    def options(self) -> list[str]:
+        return [word for action in self._actions if action.help != argparse.SUPPRESS for word in action.option_strings]
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Raises Refused where something cannot be understood, SystemExit after --help and --version."""
+    made, verbs = _made()
+    words = list(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    arguments, rest = made.parse_known_args(words or ["--help"])
+    if not arguments.verb:
+        made.error(f"{rest[0]} cannot be understood" if rest else "no verb was given")
+    if rest:
+        verb = verbs[arguments.verb]
+        verb.error(f"{' '.join(rest)} cannot be understood{_guess(rest[0].partition('=')[0], verb.options())}")
+    return arguments
 
 
 def _verb(module: str, function: str) -> Callable[[argparse.Namespace], int]:
@@ -21,18 +64,35 @@ def _verb(module: str, function: str) -> Callable[[argparse.Namespace], int]:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    return _made()[0]
+
+
+def _made() -> tuple[Parser, dict[str, Parser]]:
+    """The parser, and that of each verb."""
+    made = Parser(
         prog="holdfast", description=DESCRIPTION,
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    made.add_argument("--version", action="version", version=_version())
-    verbs = made.add_subparsers(dest="verb", metavar="VERB")
+    made.add_argument("-V", "--version", action="version", version=_version())
+    adding = made.add_subparsers(dest="verb", metavar="VERB")
+    verbs: dict[str, Parser] = {}
 
-    def add(name: str, module: str, function: str, summary: str) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=summary, description=summary)
+    def add(name: str, module: str, function: str, summary: str) -> Parser:
+        verb = verbs[name] = adding.add_parser(name, help=summary, description=summary)
         verb.set_defaults(call=_verb(module, function))
         return verb
 
+    _on_topologies(add)
+    _on_runs(add)
+    doctor = add("doctor", "doctor", "doctor", "which programs and kernel features are here, and which faults that allows")
+    doctor.add_argument("--json", action="store_true", help="the findings as JSON on standard output")
+    return made, verbs
+
+
+Add = Callable[[str, str, str, str], Parser]
+
+
+def _on_topologies(add: Add) -> None:
     check = add("check", "check", "check", "tell every mistake in a topology, with line and remedy")
     _topology(check)
     check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
@@ -53,6 +113,8 @@ def parser() -> argparse.ArgumentParser:
 
     _drill(add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw"))
 
+
+def _on_runs(add: Add) -> None:
     report = add("report", "drill", "report", "show a run again, and write its page anew")
     report.add_argument("run", nargs="?", help="a run's folder or record, or its name; the newest run if none is given")
     forms = "print the JSON Schema of --json, or of a baseline, instead"
@@ -68,16 +130,13 @@ def parser() -> argparse.ArgumentParser:
     _runs(diff)
 
     status = add("status", "look", "status", "instances, roles and health of the lab that `up` keeps")
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help="the same as JSON on standard output")
     _runs(status)
     shell = add("shell", "look", "shell", "open a shell inside a host of the lab that `up` keeps")
-    shell.add_argument("host")
-    shell.add_argument("command", nargs=argparse.REMAINDER, help="run this instead of a shell")
+    shell.add_argument("host", metavar="HOST", help="`holdfast status` names them")
+    command = shell.add_argument("command", metavar="...", nargs=argparse.REMAINDER, help="run this instead of a shell")
+    command.required = False
     _runs(shell)
-
-    doctor = add("doctor", "doctor", "doctor", "which programs and kernel features are here, and which faults that allows")
-    doctor.add_argument("--json", action="store_true")
-    return made
 
 
 def _drill(drill: argparse.ArgumentParser) -> None:
@@ -127,7 +186,8 @@ def _version() -> str:
 
 
 def _topology(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("topology", metavar="TOPOLOGY", nargs="?" if verb.prog.endswith("check") else None)
+    words = "a folder with a topology.yaml, or such a file (default: this folder)"
+    verb.add_argument("topology", metavar="TOPOLOGY", nargs="?", default=".", help=words)
 
 
 def _lab(verb: argparse.ArgumentParser) -> None:

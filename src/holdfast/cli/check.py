@@ -4,8 +4,12 @@ import argparse
 import json
 import sys
 
+from holdfast.cli.ending import as_document
 from holdfast.cli.service import kinds, sensible
-from holdfast.errors import BAD_INPUT, MET, Problem, Refused
+from holdfast.drills.suites import drills_of
+from holdfast.errors import BAD_INPUT, MET, Refused
+from holdfast.plan import moves_address
+from holdfast.topology.model import Topology
 from holdfast.topology.schema import schema
 
 
@@ -13,23 +17,34 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(schema(kinds()), indent=1))
         return MET
-    if not arguments.topology:
-        raise Refused(Problem("no topology was named", where="holdfast check", remedy="name a topology.yaml or its folder"))
     try:
         topology = sensible(arguments.topology)
     except Refused as refused:
         if arguments.json:
-            rows = [{"what": each.what, "where": each.where, "remedy": each.remedy} for each in refused.problems]
-            print(json.dumps({"schema": "holdfast.check/1", "problems": rows}, indent=1))
+            print(as_document(refused))
             return refused.exit_code
         for problem in refused.problems:
             print(problem)
-        count = len(refused.problems)
-        print(f"{count} problem{'' if count == 1 else 's'}", file=sys.stderr)
+        print(counted(len(refused.problems), "problem"), file=sys.stderr)
         return BAD_INPUT
     if arguments.json:
-        print(json.dumps({"schema": "holdfast.check/1", "problems": []}, indent=1))
+        print(as_document(None))
     else:
-        hosts, instances = len(topology.places), len(topology.instances)
-        print(f"{topology.service}: {len(topology.tiers)} tiers, {hosts} hosts, {instances} programs, no problem")
+        print(f"{topology.service}: {_size(topology)}, no problem")
+        if not drills_of(topology, None):
+            print("note: nothing here can be broken: no tier has two replicas or more, and there is no `drills:`")
     return MET
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(topology: Topology) -> str:
+    """Without what holdfast adds by itself: the tier that moves a virtual IP is not in the file."""
+    tiers = sum(not moves_address(topology, name) for name in topology.tiers)
+    clients = len(topology.clients)
+    hosts = counted(len(topology.places) - clients, "host")
+    programs = counted(len(topology.instances), "program")
+    return f"{counted(tiers, 'tier')}, {hosts} (+{counted(clients, 'client')}), {programs}"

@@ -1,7 +1,5 @@
 """What a record says about its run before the first drill: lab, programs, objectives, probes, hosts, drills and skips."""
 
-import shlex
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +30,7 @@ def possible(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, 
 
 def describe(
     store: Store, topology: Topology, site: Site, lab: Lab, folder: Path, seed: int, probes: tuple[Probe, ...],
-    drills: tuple[Drill, ...], reason: str,
+    drills: tuple[Drill, ...], reason: str, command: str,
 ) -> None:  # fmt: skip
     notes = [*ONE_MACHINE, *(LOWER_FIDELITY if lab.name == "loopback" else ())]
     notes += [f"Namespaces were not to be had: {reason}."] if reason and reason != "asked for" else []
@@ -42,7 +40,7 @@ def describe(
             "id": folder.name, "began_wall": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
             "service": topology.service, "lab": lab.name, "fidelity": lab.name, "lab_notes": notes,
             "programs": described(site.programs), "holdfast_version": version("holdfast"),
-            "command": shlex.join(["holdfast", *sys.argv[1:3]]),
+            "command": command,
         },
     )  # fmt: skip
     store.meta("objectives", _limits(topology.objectives))
@@ -73,7 +71,7 @@ def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     """A planned change of a tier without state promises no error, whether or not the user says so."""
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
-        "target": drill.target, "hold_s": drill.hold_s, "timer_s": round(timer_s(drill, topology), 6),
+        "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s, "timer_s": round(timer_s(drill, topology), 6),
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}

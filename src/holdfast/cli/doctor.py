@@ -18,6 +18,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         "schema": "holdfast.doctor/1",
         "lab": lab,
         "namespaces_refused": machine.namespaces_refused,
+        "namespaces_remedy": machine.remedy,
         "root": machine.is_root,
         "faults": {
             name: {"namespaces": "", "loopback": WHY_NOT.get(fault.needs, "")}.get(lab, "there is no lab for this system")
@@ -36,6 +37,8 @@ def _text(found: dict[str, Any]) -> str:
     lines = [f"lab       {found['lab']}" + (", as root" if found["root"] else ", as an ordinary user")]
     if found["namespaces_refused"]:
         lines.append(f"          namespaces are not to be had: {found['namespaces_refused']}")
+    if found["namespaces_remedy"]:
+        lines.append(f"          remedy: {found['namespaces_remedy']}")
     able = [name for name, reason in found["faults"].items() if not reason]
     lines.append(f"faults    {', '.join(able) or 'none'}")
     lines += [f"          not {name}: {reason}" for name, reason in found["faults"].items() if reason]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Program, Site
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
-from holdfast.cli.service import choose_lab, new_folder, sensible, site_for, values_of
+from holdfast.cli.service import choose_lab, new_folder, programs_for, sensible, site_for, values_of
 from holdfast.errors import BAD_INPUT, MET, Problem, Refused
 from holdfast.lab import doctor
 from holdfast.plan import plan, programs_needed
@@ -20,6 +20,10 @@ from holdfast.topology.model import Topology
 
 MARKER = ".holdfast"
 """In the output folder: the files that the last render wrote, so that the next one can take away what is gone."""
+
+REPLACE = """\
+# Whoever installs this file must replace each secret://NAME by its value: holdfast writes none into a rendered file.
+"""
 
 _PRODUCTION = {
     "postgres": Program(name="postgres", path="/usr/lib/postgresql/16/bin/postgres", version="16", source="assumed"),
@@ -37,7 +41,7 @@ def render(arguments: argparse.Namespace) -> int:
         return _check_inside(topology, Path(arguments.into))
     output = Path(arguments.output)
     blueprint = plan(topology, production_site(topology))
-    written = _write(blueprint, output)
+    written = _write(dict(_files(blueprint, topology)), output)
     print(f"{len(written)} files for {len({path.parts[0] for path in written})} hosts in {output}")
     if arguments.no_check:
         print("not checked: --no-check")
@@ -55,12 +59,11 @@ def production_site(topology: Topology) -> Site:
     return Site(lab="production", programs=programs)
 
 
-def _write(blueprint: Blueprint, output: Path) -> list[Path]:
+def _write(files: dict[Path, tuple[str, int]], output: Path) -> list[Path]:
     """Relative paths of what was written.  Raises Refused rather than touch a folder that is not ours."""
     marker = output / MARKER
     if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not marker.exists())):
         raise Refused(Problem("there is something else already", where=str(output), remedy="name an empty or a new folder"))
-    files = dict(_files(blueprint))
     try:
         output.mkdir(parents=True, exist_ok=True)
         if marker.exists():
@@ -73,7 +76,7 @@ def _write(blueprint: Blueprint, output: Path) -> list[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             target.touch(mode=mode)
-            target.write_text(text)
+            target.write_text(text, "utf-8")
             target.chmod(mode)
     except OSError as error:
         where, remedy = str(error.filename or output), "free space or choose another folder"
@@ -81,17 +84,19 @@ def _write(blueprint: Blueprint, output: Path) -> list[Path]:
     return sorted(files)
 
 
-def _files(blueprint: Blueprint) -> Iterator[tuple[Path, tuple[str, int]]]:
+def _files(blueprint: Blueprint, topology: Topology) -> Iterator[tuple[Path, tuple[str, int]]]:
+    """A file that refers to secrets says who must replace them; one of the user's own stays byte for byte."""
     for process in blueprint.processes:
         for path, file in process.files.items():
-            yield Path(process.host + path), (file.text, file.mode)
+            own = any(file.text == texts.get(process.host) for texts in topology.configs.values())
+            note = "" if own or not file.holds_secret or not file.text.startswith("#") else REPLACE
+            yield Path(process.host + path), (note + file.text, file.mode)
 
 
 def _check(topology: Topology) -> int:
     try:
         choice = choose_lab("auto")
-        folder = new_folder("holdfast-runs", f"{topology.service}-render")
-        site_for(topology, choice.lab, folder)
+        programs_for(topology, choice.lab)
     except Refused as refused:
         for problem in refused.problems:
             print(f"not checked: {problem}")
@@ -99,6 +104,7 @@ def _check(topology: Topology) -> int:
     if choice.lab != "namespaces":
         print(f"not checked: a checker wants its host and its production paths, and {choice.reason}")
         return MET
+    folder = new_folder("holdfast-runs", f"{topology.service}-render")
     try:
         return reenter(folder)
     finally:
@@ -134,7 +140,8 @@ def _check_inside(topology: Topology, folder: Path) -> int:
         program = site.programs.get(process.name.split("/")[1])
         checker = f"{program.name} {program.version} ({program.source})" if program else ""
         if not process.check:
-            print(f"  {process.name:20} not checked: a program of your own has no checker that holdfast knows")
+            whose = f"{checker} has" if checker else "a program of your own has"
+            print(f"  {process.name:20} not checked: {whose} no checker that holdfast knows")
         elif results[process.name]:
             print(f"  {process.name:20} REFUSED by {checker}:\n{results[process.name]}", file=sys.stderr)
         else:

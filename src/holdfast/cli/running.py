@@ -6,22 +6,23 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TypeVar
 
 from holdfast.blueprint import Blueprint, Site
+from holdfast.cli.ending import leaf as leaf
 from holdfast.lab.namespaces import outer
 from holdfast.lab.verbs import Lab
-
-E = TypeVar("E", bound=BaseException)
 
 
 def reenter(folder: Path, *, lab: str = "", seed: int | None = None, keep: Sequence[int] = ()) -> int:
     """The same command inside fresh namespaces, with what was already decided.  Returns its exit code."""
-    words = [*sys.argv[1:], "--into", str(folder)]
-    words += ["--lab", lab] if lab else []
-    words += ["--seed", str(seed)] if seed is not None else []
+    decided = ["--into", str(folder)]
+    decided += ["--lab", lab] if lab else []
+    decided += ["--seed", str(seed)] if seed is not None else []
     for descriptor in keep:
-        words += ["--listen", str(descriptor)]
+        decided += ["--listen", str(descriptor)]
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)  # behind it there are no options any more
+    words[end:end] = decided
     sys.stdout.flush()
     sys.stderr.flush()
     return outer.enter(words, keep)
@@ -47,14 +48,3 @@ async def interruptible(session: Callable[[], Awaitable[object]]) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     await session()
-
-
-def leaf(group: BaseException, kind: type[E]) -> E | None:
-    """The first exception of this kind in a group of groups."""
-    if isinstance(group, kind):
-        return group
-    if isinstance(group, BaseExceptionGroup):
-        for each in group.exceptions:
-            if found := leaf(each, kind):
-                return found
-    return None

@@ -4,14 +4,15 @@ import os
 import secrets as chance
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from holdfast.blueprint import Blueprint, Site
+from holdfast.blueprint import Blueprint, Program, Site
 from holdfast.drills import drill, prepare
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem, Refused
@@ -19,7 +20,7 @@ from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
 from holdfast.plan import examine, programs_needed
 from holdfast.probes.settings import PROBES
-from holdfast.topology.check import check, countable, references
+from holdfast.topology.check import check, countable, unsound
 from holdfast.topology.load import Kinds, load
 from holdfast.topology.model import Topology
 from holdfast.topology.wording import in_order
@@ -48,8 +49,8 @@ def sensible(path: str) -> Topology:
     """Raises Refused with every problem that the file has, whoever found it."""
     topology = load(Path(path), kinds())
     problems = [*check(topology)]
-    if countable(topology) and not references(topology):
-        problems += [*examine(topology), *prepare.objections(topology), *drill.objections(topology)]
+    if countable(topology):
+        problems += [*examine(topology, unsound(topology)), *prepare.objections(topology), *drill.objections(topology)]
     if problems:
         raise Refused(in_order(problems))
     return topology
@@ -77,19 +78,28 @@ def choose_lab(asked: str) -> Choice:
         raise Refused(
             Problem(
                 f"this machine allows no namespaces: {machine.namespaces_refused}", where="--lab namespaces",
-                remedy="run as root, allow unprivileged user namespaces, or take --lab loopback",
+                remedy=machine.remedy,
             )
         )  # fmt: skip
     return Choice(lab="loopback", reason=machine.namespaces_refused)
 
 
-def site_for(topology: Topology, lab: str, folder: Path) -> Site:
+def programs_for(topology: Topology, lab: str) -> dict[str, Program]:
     """Raises Refused with every program that is missing."""
-    own = {ENGINES[tier.engine].PROGRAMS[0]: topology.folder / tier.program for tier in topology.tiers.values() if tier.program}
+    own = {
+        ENGINES[tier.engine].PROGRAMS[0]: topology.folder / tier.program
+        for tier in topology.tiers.values() if tier.program and ENGINES[tier.engine].PROGRAMS
+    }  # fmt: skip
     needed = [name for name in programs_needed(topology) if not (lab == "loopback" and name == "keepalived")]
     programs, missing = doctor.find_programs(needed, own)
     if missing:
         raise Refused(missing.values())
+    return programs
+
+
+def site_for(topology: Topology, lab: str, folder: Path) -> Site:
+    """Raises Refused with every program that is missing."""
+    programs = programs_for(topology, lab)
     if lab == "namespaces":
         return Site(lab="namespaces", programs=programs)
     return Site(
@@ -160,6 +170,25 @@ def new_folder(runs: str, service: str) -> Path:
     raise Refused(Problem("a hundred runs in one second", str(base), "wait a moment"))
 
 
+@contextmanager
+def run_folder(runs: str, service: str) -> Iterator[Path]:
+    """A new folder; it goes again if nothing was put into it, as when a run is refused before it began."""
+    folder = new_folder(runs, service)
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+
+
+def shown_path(path: Path) -> str:
+    """From here, if it is below here."""
+    with suppress(ValueError):
+        return str(path.resolve().relative_to(Path.cwd()))
+    return str(path)
+
+
 def newest(runs: str, name: str | None, file: str) -> Path:
     """The run's folder: a path, a name below `runs`, or the newest one that has `file`."""
     base = Path(runs)
@@ -169,7 +198,10 @@ def newest(runs: str, name: str | None, file: str) -> Path:
                 return candidate
             if candidate.is_file():
                 return candidate.parent
-        raise Refused(Problem(f"there is no run {name}", where=str(base), remedy="name a run's folder or its record.sqlite"))
+        there = sorted((path.parent for path in base.glob(f"*/{file}")), key=lambda path: path.stat().st_mtime, reverse=True)
+        names = ", ".join(path.name for path in there[:10]) + (", ..." if len(there) > 10 else "")
+        remedy = f"name one of {names}" if there else "name a run's folder or its record.sqlite"
+        raise Refused(Problem(f"there is no run {name}", where=str(base), remedy=remedy))
     found: Sequence[Path] = sorted(base.glob(f"*/{file}"), key=lambda path: path.stat().st_mtime)
     if not found:
         remedy = "`holdfast drill TOPOLOGY` makes one; --runs names the folder"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.blueprint import Site
+from holdfast.cli.look import others_up
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
-from holdfast.cli.service import choose_lab, new_folder, sensible, site_for, values_of
+from holdfast.cli.service import choose_lab, programs_for, run_folder, sensible, shown_path, site_for, values_of
 from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import port_of
 from holdfast.drills.steady import first_redundancy
@@ -24,7 +25,10 @@ from holdfast.plan import plan, reach
 from holdfast.topology.model import Topology
 
 STEADY_LIMIT_S = 60.0
-PASSWORDS = "passwords.env"
+PASSWORDS, PGPASS = "passwords.env", "pgpass"
+
+Door = tuple[str, str, int]
+"""(tier, protocol, port)"""
 
 
 def up(arguments: argparse.Namespace) -> int:
@@ -34,17 +38,19 @@ def up(arguments: argparse.Namespace) -> int:
         folder, listening = Path(arguments.into), [socket.socket(fileno=number) for number in arguments.listen]
         return _keep(topology, site_for(topology, arguments.lab, folder), folder, listening)
     choice = choose_lab(arguments.lab)
-    folder = new_folder(arguments.runs, topology.service)
-    site = site_for(topology, choice.lab, folder)
+    programs_for(topology, choice.lab)  # a missing program is told before anything starts
     listening = [listener(arguments.publish + index) for index in range(len(doors))] if arguments.publish else []
-    if choice.lab == "namespaces":
-        return reenter(folder, lab=choice.lab, keep=[each.fileno() for each in listening])
-    print(f"lab loopback ({choice.reason})", file=sys.stderr)
-    return _keep(topology, site, folder, listening)
+    if others := others_up(arguments.runs):
+        print(f"{others[0]} is up as well: `status` and `shell` look into the newest lab of {arguments.runs}", file=sys.stderr)
+    with run_folder(arguments.runs, topology.service) as folder:
+        if choice.lab == "namespaces":
+            return reenter(folder, lab=choice.lab, keep=[each.fileno() for each in listening])
+        print(f"lab loopback ({choice.reason})", file=sys.stderr)
+        return _keep(topology, site_for(topology, choice.lab, folder), folder, listening)
 
 
-def front_doors(topology: Topology) -> tuple[tuple[str, str, int], ...]:
-    """(tier, protocol, port) through which the service is used: the balancer's routes, or what a lone tier serves."""
+def front_doors(topology: Topology) -> tuple[Door, ...]:
+    """Through which the service is used: the balancer's routes, or what a lone tier serves."""
     for name, tier in topology.tiers.items():
         if tier.routes:
             return tuple((name, protocol, port_of(topology, name, protocol) or 0) for protocol in tier.routes)
@@ -55,7 +61,8 @@ def front_doors(topology: Topology) -> tuple[tuple[str, str, int], ...]:
 def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.socket]) -> int:
     blueprint = plan(topology, site)
     secrets = values_of(topology, blueprint)
-    _write_passwords(folder / PASSWORDS, secrets)
+    made = {name: value for name, value in secrets.items() if not topology.secrets.get(name)}
+    _write_passwords(topology, folder, made)
 
     async def session() -> None:
         print(f"starting {len(blueprint.hosts)} hosts ...", file=sys.stderr)
@@ -63,11 +70,11 @@ def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.s
             observer = Observer(topology, site, lab, lambda *_: None)
             tasks.create_task(observer.watch())
             namespaces = getattr(lab, "namespaces_of", None)
-            tasks.create_task(control.serve(folder, lambda: _status(topology, lab, observer), namespaces))
+            tasks.create_task(control.serve(folder, lambda: standing_of(topology, lab, observer), namespaces, path_of(site)))
             await first_redundancy(lab, observer, topology.service, STEADY_LIMIT_S)
             for each, (tier, _, port) in zip(listening, front_doors(topology), strict=False):
                 tasks.create_task(publish(each, reach(topology, site, tier), site.port(port)))
-            print(_places(topology, site, lab, folder, listening), flush=True)
+            print(places(topology, site, lab, folder, listening, made), flush=True)
             await asyncio.Event().wait()
 
     try:
@@ -78,32 +85,81 @@ def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.s
         if leaf(group, KeyboardInterrupt) is None:
             raise leaf(group, Refused) or group from None
     finally:
-        (folder / PASSWORDS).unlink(missing_ok=True)
+        for name in (PASSWORDS, PGPASS):
+            (folder / name).unlink(missing_ok=True)
     return MET
 
 
-def _write_passwords(path: Path, secrets: Mapping[str, str]) -> None:
-    """For psql by hand: never on a command line, never in a log."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.writelines(f"{name}={value}\n" for name, value in secrets.items())
+def path_of(site: Site) -> str:
+    """Where a shell in a host finds psql and patronictl: beside the programs that run there."""
+    beside = [str(Path(sys.executable).parent), *(str(Path(program.path).parent) for program in site.programs.values())]
+    return ":".join(dict.fromkeys(beside))
 
 
-def _places(topology: Topology, site: Site, lab: Lab, folder: Path, listening: list[socket.socket]) -> str:
+def _databases(topology: Topology) -> dict[str, tuple[str, str]]:
+    """Tier to database and user of the application."""
+    return {
+        name: (tier.settings.database, tier.settings.user)
+        for name, tier in topology.tiers.items() if "postgres" in ENGINES[tier.engine].SERVES
+    }  # fmt: skip
+
+
+def _write_passwords(topology: Topology, folder: Path, made: Mapping[str, str]) -> None:
+    """For psql by hand: never on a command line, never in a log, and none that the user keeps elsewhere."""
+    if not made:
+        return
+    _private(folder / PASSWORDS, "".join(f"{_variable(name)}={value}\n" for name, value in made.items()))
+    lines = [
+        f"*:*:{database}:{user}:{made[f'{tier}-app']}\n"
+        for tier, (database, user) in _databases(topology).items() if f"{tier}-app" in made
+    ]  # fmt: skip
+    if lines:
+        _private(folder / PGPASS, "".join(lines))
+
+
+def _variable(secret: str) -> str:
+    """`db-app` is DB_APP_PASSWORD, a name that a shell can read in."""
+    return "".join(letter if letter.isalnum() else "_" for letter in secret.upper()) + "_PASSWORD"
+
+
+def _private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def places(
+    topology: Topology, site: Site, lab: Lab, folder: Path, listening: list[socket.socket], made: Mapping[str, str]
+) -> str:
+    """What a person can do with the service now."""
     lines = [f"{topology.service} is up and could lose any one host.  Ctrl-C ends it.", ""]
     for (tier, protocol, port), each in zip(front_doors(topology), listening, strict=False):
         lines.append(f"  {protocol:9} 127.0.0.1:{each.getsockname()[1]}  (to {tier}, port {site.port(port)})")
+        if protocol == "postgres":
+            lines.append(f"            {psql(topology, tier, each.getsockname()[1], folder, made)}")
     for tier, protocol, port in () if listening else front_doors(topology):
         addresses = ", ".join(reach(topology, site, tier))
         lines.append(f"  {protocol:9} {addresses} port {site.port(port)}, inside the lab; --publish PORT opens it")
     for host in lab.blueprint.hosts:
         programs = ", ".join(process.name.split("/")[1] for process in lab.blueprint.on(host.name)) or "client"
         lines.append(f"  {host.name:9} {host.address:15} zone {host.zone}  {programs}")
-    lines += ["", f"  passwords  {folder / PASSWORDS}", f"  logs       {folder / 'logs'}"]
-    lines += ["", f"  holdfast status          holdfast shell {lab.blueprint.hosts[0].name}"]
-    return "\n".join(lines)
+    lines.append("")
+    if made:
+        lines.append(f"  passwords  {shown_path(folder / PASSWORDS)}")
+    lines += [f"  logs       {shown_path(folder / 'logs')}", ""]
+    hint = "" if site.shares_network else f"          holdfast shell {lab.blueprint.hosts[0].name}"
+    return "\n".join([*lines, f"  holdfast status{hint}"])
 
 
-def _status(topology: Topology, lab: Lab, observer: Observer) -> dict[str, Any]:
+def psql(topology: Topology, tier: str, port: int, folder: Path, made: Mapping[str, str]) -> str:
+    """The command line that reaches the database behind this tier."""
+    behind = topology.tiers[tier].routes.get("postgres", tier)
+    database, user = _databases(topology)[behind]
+    file = f"PGPASSFILE={shown_path(folder / PGPASS)} " if f"{behind}-app" in made else ""
+    return f"{file}psql -h 127.0.0.1 -p {port} -U {user} {database}"
+
+
+def standing_of(topology: Topology, lab: Lab, observer: Observer) -> dict[str, Any]:
+    """What `holdfast status` is told."""
     standing = observer.standing
     return {
         "schema": "holdfast.status/1",
@@ -111,6 +167,7 @@ def _status(topology: Topology, lab: Lab, observer: Observer) -> dict[str, Any]:
         "lab": lab.name,
         "redundant": observer.redundant,
         "missing": list(standing.missing()),
+        "hosts": [host.name for host in lab.blueprint.hosts],
         "instances": [
             {
                 "name": instance.name, "host": instance.host, "zone": instance.zone, "tier": instance.tier,
@@ -120,5 +177,3 @@ def _status(topology: Topology, lab: Lab, observer: Observer) -> dict[str, Any]:
             for instance in observer.instances
         ],
     }  # fmt: skip
-
-

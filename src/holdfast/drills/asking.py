@@ -53,6 +53,11 @@ class Asker:
 
     async def word(self, question: Question, patience_s: float = PATIENCE_S) -> str:
         """The engine's word for the answer; `""` when there was none."""
+        response = await self.answer(question, patience_s)
+        return question.read(response.status, response.body) if response else ""
+
+    async def answer(self, question: Question, patience_s: float = PATIENCE_S) -> Response | None:
+        """None when there was none."""
         inside = question.inside and not self.site.shares_network
         address = "127.0.0.1" if inside else self.lab.blueprint.host(question.host).address
 
@@ -63,10 +68,15 @@ class Asker:
             )  # fmt: skip
 
         try:
-            response = await (self.lab.at(question.host, ask) if inside else ask())
+            return await (self.lab.at(question.host, ask) if inside else ask())
         except (Unanswered, OSError):
-            return ""
-        return question.read(response.status, response.body)
+            return None
+
+    def said(self, question: Question) -> str:
+        """The question as a person would repeat it: `GET http://10.0.1.21:8080/ready`."""
+        inside = question.inside and not self.site.shares_network
+        address = "127.0.0.1" if inside else self.lab.blueprint.host(question.host).address
+        return f"{question.method} http://{address}:{self.site.port(question.port)}{question.path}"
 
     async def request(self, request: Request, secrets: dict[str, str], patience_s: float = 20.0) -> Response:
         """Raises Unanswered."""

@@ -20,6 +20,7 @@ from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.targets import NoTarget, resolve
 from holdfast.drills.verify import Strike, verified
 from holdfast.engines.catalogue import ENGINES
+from holdfast.errors import Refused
 from holdfast.faults.catalogue import FAULTS
 from holdfast.faults.fault import Struck, Target
 from holdfast.lab.verbs import Lab
@@ -52,7 +53,7 @@ class Conductor:
         self._noticed = False
         self._ended: set[str] = set()
         self._hearing = Hearing(probes, hear)
-        self._observer = Observer(topology, site, lab, self._told, wire)
+        self.observer = Observer(topology, site, lab, self._told, wire)
         self._asker = Asker(lab, site, wire)
 
     # ---- the run
@@ -60,9 +61,9 @@ class Conductor:
     async def run(self, drills: Sequence[Drill]) -> None:
         """All drills in order.  After one that could not begin or mend, the rest are not tried: nothing would be steady."""
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(self._listen()), tasks.create_task(self._observer.watch())]
+            background = [tasks.create_task(self._listen()), tasks.create_task(self.observer.watch())]
             try:
-                await first_redundancy(self._lab, self._observer, self._topology.service, STEADY_LIMIT_S)
+                await first_redundancy(self._lab, self.observer, self._topology.service, STEADY_LIMIT_S)
                 for probe in self._probes:
                     background.append(tasks.create_task(self._probe(probe)))
                 for index, drill in enumerate(drills):
@@ -135,7 +136,7 @@ class Conductor:
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         try:
-            instances = resolve(drill, self._observer.instances, self._observer.standing.role, self._rng)
+            instances = resolve(drill, self.observer.instances, self.observer.standing.role, self._rng)
         except NoTarget as nobody:
             return self._over("void", str(nobody))
         outcome, reason = await self._strike(drill, instances)
@@ -152,7 +153,7 @@ class Conductor:
     async def _strike(self, drill: Drill, instances: tuple[Instance, ...]) -> tuple[str, str]:
         """Returns the outcome and its reason."""
         seed = self._rng.randrange(2**32)
-        target = aim(drill, instances, self._topology, self._asker, self._observer, self._secrets, seed)
+        target = aim(drill, instances, self._topology, self._asker, self.observer, self._secrets, seed)
         self._victim, self._noticed = target, False
         self._ended.clear()
         struck_s = self._struck_s = self._lab.now_s()
@@ -160,7 +161,7 @@ class Conductor:
         self._event("drill.struck", str(target), at_s=struck_s)
         try:
             evidence = await striking.__aenter__()
-        except (OSError, Unanswered, TimeoutError) as error:
+        except (OSError, Unanswered, TimeoutError, Refused) as error:
             return "void", f"{drill.fault} of {target} failed: {error or type(error).__name__}"
         try:
             outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
@@ -177,7 +178,7 @@ class Conductor:
         def look() -> Strike:
             return Strike(
                 drill=drill, instances=instances, target=target, evidence=evidence, questions=questions, reloaded=reloaded,
-                lab=self._lab, asker=self._asker, observer=self._observer, ended=frozenset(self._ended),
+                lab=self._lab, asker=self._asker, observer=self.observer, ended=frozenset(self._ended),
             )  # fmt: skip
 
         proof = await verified(look)
@@ -233,8 +234,8 @@ class Conductor:
         )  # fmt: skip
 
     def _primary_address(self) -> str:
-        for instance in self._observer.instances:
-            if self._observer.standing.role.get(instance.name) == "primary":
+        for instance in self.observer.instances:
+            if self.observer.standing.role.get(instance.name) == "primary":
                 return self._lab.blueprint.host(instance.host).address
         return ""
 
@@ -250,7 +251,7 @@ class Conductor:
 
     def _unsteady(self) -> tuple[str, ...]:
         uneasy = self._hearing.uneasy(self._lab.now_s())
-        return (*self._observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
+        return (*self.observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
 
     def _slowest_timer_s(self) -> float:
         """The period over which the strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""

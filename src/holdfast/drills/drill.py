@@ -12,6 +12,7 @@ from holdfast.topology.model import Drilled, Objectives, Topology
 
 ZONE = "zone "
 MANY = ("one", "minority", "majority", "all")
+LONGEST_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,15 @@ def _declared(topology: Topology, drilled: Drilled) -> Drill:
 
 
 def objections(topology: Topology) -> tuple[Problem, ...]:
-    """Drills of the user's own that could never strike."""
+    """Drills of the user's own that could never strike.  A tier that is not there is told by `topology.check`."""
     found = []
     for index, drilled in enumerate(topology.drills):
         if drilled.tier is not None and drilled.tier not in topology.tiers:
-            where = topology.located("drills", index, "tier")
-            found.append(Problem(f"there is no tier {drilled.tier!r}", where, f"name one of {', '.join(topology.tiers)}"))
             continue
+        if drilled.duration is not None and not 0 < drilled.duration <= LONGEST_S:
+            where = topology.located("drills", index, "for")
+            what = f"{drilled.fault} would be held for {drilled.duration:g} s"
+            found.append(Problem(what, where, "write more than 0 and at most 1h, or remove it"))
         drill = _declared(topology, drilled)
         words = words_of(topology, drill.tier)
         hosts = tuple(instance.host for instance in topology.instances_of(drill.tier))
@@ -81,6 +84,9 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
         where = topology.located("drills", index, "fault")
         if drilled.fault == "switchover" and not actions.switchover:
             found.append(Problem(f"{drill.tier} has nobody who could hand over", where, "name a database tier, with `tier:`"))
+        elif drilled.fault == "switchover" and drilled.target != "primary":
+            where = topology.located("drills", index, "target")
+            found.append(Problem(f"only the primary hands over, not {drilled.target!r}", where, "write target: primary"))
         if drilled.fault == "reload" and not actions.reloads:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
     return tuple(found)
@@ -124,7 +130,10 @@ def repeated(drills: tuple[Drill, ...], times: int) -> Iterator[Drill]:
 
 
 def chosen(drills: tuple[Drill, ...], only: list[str]) -> tuple[Drill, ...] | Problem:
-    """Those whose fault or name was asked for."""
+    """Those whose fault or name was asked for; a Problem where there is none."""
+    if not drills:
+        remedy = "give a tier two replicas or more, or write `drills:`"
+        return Problem("nothing here can be broken: no tier has a replica to spare", where="drill", remedy=remedy)
     if not only:
         return drills
     known = {drill.fault for drill in drills} | {drill.name for drill in drills}

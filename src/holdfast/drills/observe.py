@@ -91,6 +91,12 @@ class Observer:
             self._note_redundancy()
             await asyncio.sleep(EVERY_S)
 
+    async def answered(self, instance: Instance) -> str:
+        """Its answer when it is asked whether it serves, for a person; "" when there is none, or nothing to ask."""
+        question = self._questions(instance, self._topology).service
+        response = await self._asker.answer(question) if question else None
+        return f"{self._asker.said(question)} answered {response.status}" if question and response else ""
+
     async def _watch_host(self, host: str) -> None:
         address = self._lab.blueprint.host(host).address
         while True:

@@ -11,7 +11,14 @@ from holdfast.probes.http import http_probe
 from holdfast.probes.ledger import Database, ledger_probe
 from holdfast.probes.probe import Probe
 from holdfast.probes.settings import Http, Ledger
-from holdfast.topology.model import Topology
+from holdfast.quantities import shown_seconds
+from holdfast.topology.model import Objectives, Topology
+
+MEASURES: Mapping[str, tuple[type[Http | Ledger], str]] = {
+    "write_outage": (Ledger, "orders: {ledger: DATABASE}"),
+    "read_outage": (Http, 'pages: {http: "http://TIER/"}'),
+}
+"""Which probe measures an objective, and how to write one."""
 
 
 def probes(topology: Topology, site: Site, secrets: Mapping[str, str], run: str) -> tuple[Probe, ...]:
@@ -26,9 +33,16 @@ def probes(topology: Topology, site: Site, secrets: Mapping[str, str], run: str)
 
 
 def objections(topology: Topology) -> tuple[Problem, ...]:
-    """Probes that could not ask what they are meant to ask."""
-    found = []
+    """Probes that could not ask what they are meant to ask, and objectives that none of them measures.
+
+    What names something that is not there is left out: `topology.check` tells of it.
+    """
+    found = [*_unmeasured((), topology.objectives, topology)] if topology.probes else []
+    for index, drill in enumerate(topology.drills if topology.probes else ()):
+        found += _unmeasured(("drills", index), drill.objectives, topology) if drill.objectives else []
     for name, declared in topology.probes.items():
+        if not all(tiers_at(topology, target) for target in declared.tiers):
+            continue
         if isinstance(declared, Ledger):
             found += _ledger_objections(name, declared, topology)
         elif not urlsplit(declared.http).port and port_of(topology, declared.tiers[0], "http") is None:
@@ -38,31 +52,62 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
     return tuple(found)
 
 
+def _unmeasured(path: tuple[str | int, ...], objectives: Objectives, topology: Topology) -> list[Problem]:
+    found = []
+    for key, (kind, example) in MEASURES.items():
+        limit_s = getattr(objectives, key)
+        if limit_s is None:
+            continue
+        where = topology.located(*path, "objectives", key)
+        beats_s = {name: probe.every for name, probe in topology.probes.items() if isinstance(probe, kind)}
+        if not beats_s:
+            found.append(Problem(f"no probe measures the objective {key}", where, f"add one, as in {example}, or remove it"))
+        # No outage at all is a fair objective; half a beat is none that could be told from it.
+        slow = [name for name, every_s in beats_s.items() if 0 < limit_s < every_s]
+        if slow:
+            what = f"the objective {key} of {shown_seconds(limit_s)} is shorter than the beat of the probe {slow[0]}"
+            found.append(Problem(what, where, f"write {shown_seconds(beats_s[slow[0]])} or more, or ask more often"))
+    return found
+
+
 def _ledger_objections(name: str, declared: Ledger, topology: Topology) -> list[Problem]:
     where = topology.located("probes", name, "ledger")
-    if "postgres" not in served_by(declared.ledger, topology):
+    if declared.ledger not in topology.tiers or "postgres" not in served_by(declared.ledger, topology):
         return [Problem(f"{declared.ledger} is no database that the ledger can write to", where, "name a tier of patroni")]
     through = declared.through or declared.ledger
-    if through != declared.ledger and topology.tiers[through].routes.get("postgres") != declared.ledger:
+    ways = tiers_at(topology, through)
+    if declared.ledger not in (*ways, *(topology.tiers[tier].routes.get("postgres") for tier in ways)):
         where = topology.located("probes", name, "through")
         remedy = f"add `postgres: {declared.ledger}` to its routes"
         return [Problem(f"{through} does not route postgres to {declared.ledger}", where, remedy)]
     return []
 
 
-def port_of(topology: Topology, tier: str, protocol: str) -> int | None:
-    """Where clients find this protocol at this tier: a balancer's listener, or the instance's own port; before `Site.port`."""
-    for entry in entries(tier, topology):
-        if entry.protocol == protocol:
-            return entry.port
-    served = served_by(tier, topology).get(protocol)
-    return served.port if served else None
+def tiers_at(topology: Topology, name: str) -> tuple[str, ...]:
+    """The tier of this name, or those that have an instance on the host of this name."""
+    if name in topology.tiers:
+        return (name,)
+    return tuple(instance.tier for instance in topology.instances if instance.host == name)
+
+
+def port_of(topology: Topology, name: str, protocol: str) -> int | None:
+    """Where clients find this protocol at this tier, or at this host of one: a balancer's listener, or the instance's own port.
+
+    Before `Site.port`.
+    """
+    for tier in tiers_at(topology, name):
+        for entry in entries(tier, topology):
+            if entry.protocol == protocol:
+                return entry.port
+        if served := served_by(tier, topology).get(protocol):
+            return served.port
+    return None
 
 
 def _http(name: str, declared: Http, client: str, topology: Topology, site: Site) -> Probe:
     parts = urlsplit(declared.http)
     tier = parts.hostname or ""
-    port = parts.port or (port_of(topology, tier, "http") if tier in topology.tiers else None) or 80
+    port = parts.port or port_of(topology, tier, "http") or 80
     return http_probe(
         name=name, url=declared.http, addresses=reach(topology, site, tier), port=site.port(port), client=client,
         every_s=declared.every, patience_s=declared.patience, expect=declared.expect,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from holdfast.drills.drill import Drill, actions_of, declared, inner_of, named
 from holdfast.engines.catalogue import ENGINES
 from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.network import CutFrom, Delay, Loss
 from holdfast.topology.model import Topology
 
 SHORT_S = 4.0
@@ -70,6 +71,16 @@ def full(topology: Topology) -> Iterator[Drill]:
     for database in _databases(topology):
         yield Drill(fault="cpu_starve", tier=database, target="replica")
         yield Drill(fault="disk_full", tier=database, target="replica", hold_s=LONG_S, longest_s=LONG_S)
+        yield Drill(fault="partition", tier=database, target="all")
+        yield Drill(fault="one_way", tier=database, target="replica")
+        yield Drill(fault="delay", tier=database, target="primary", settings=Delay.model_validate({"delay": "50ms", "jitter": "10ms"}))
+        store = topology.tiers[database].settings.consensus
+        if topology.lodging(store) == topology.lodging(database):
+            settings = CutFrom.model_validate({"from": store, "ports": ENGINES["etcd"].ports(store, topology)})
+            yield Drill(fault="cut_from", tier=database, target="primary", settings=settings)
+    for web in _serving(topology, "http"):
+        yield Drill(fault="loss", tier=web, target="one", settings=Loss.model_validate({"share": "5%"}))
+        yield Drill(fault="slow_link", tier=web, target="one")
 
 
 SUITES: Mapping[str, Callable[[Topology], Iterator[Drill]]] = {
@@ -81,7 +92,8 @@ def drills_of(topology: Topology, suite: str | None) -> tuple[Drill, ...]:
     """Of the suite that was asked for; else the user's own list, else the rehearsal.  Settings are the faults' defaults."""
     if suite is None and topology.drills:
         return declared(topology)
-    return named(replace(drill, settings=FAULTS[drill.fault].settings()) for drill in SUITES[suite or "rehearsal"](topology))
+    made = SUITES[suite or "rehearsal"](topology)
+    return named(drill if drill.settings else replace(drill, settings=FAULTS[drill.fault].settings()) for drill in made)
 
 
 def _serving(topology: Topology, protocol: str) -> list[str]:

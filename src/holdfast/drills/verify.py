@@ -8,6 +8,8 @@
 | power_cut, isolate | killing or unplugging the host | nothing at its address answers a connection, not even with a refusal |
 | reboot, rolling_restart | power, or the service manager | other processes stand where the old ones stood |
 | disk_full | taking the space away | a program on the host cannot write |
+| partition, one_way, cut_from | rules for the cables | packets of our own arrive, or not, as the rules say |
+| loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
 | reload | a signal | the program prints that it read its files again |
 
@@ -22,11 +24,12 @@ from holdfast.drills.asking import PATIENCE_S, Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.engines.engine import Questions
+from holdfast.faults import network_check
 from holdfast.faults.fault import Struck, Target
 from holdfast.lab.verbs import Lab
 from holdfast.topology.model import Instance
 
-LIMIT_S = 5.0
+LIMIT_S = 6.0
 SWITCHOVER_LIMIT_S = 30.0
 _KNOCK_S = 0.6
 _SILENCE_S = PATIENCE_S * 1.2
@@ -150,8 +153,14 @@ async def _reloaded(strike: Strike) -> str:
     return _all(proofs)
 
 
+async def _measured(strike: Strike) -> str:
+    """By packets of our own between the hosts."""
+    return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
+
+
 _CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
     "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
+    **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

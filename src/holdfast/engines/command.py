@@ -10,6 +10,8 @@ addresses with PGTARGETSESSIONATTRS=read-write: libpq finds the primary itself, 
 import math
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +32,11 @@ FILE = ""
 BESIDE_CONFIG: tuple[str, ...] = ()
 
 RESERVED = ("HOST", "PORT")
+PLACES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""PATH inside a lab's host, behind the directory of the Python that runs holdfast."""
+
+_INTERPRETER = re.compile(r"(python[0-9.]*|node|ruby|perl|php|bash|sh)")
+_NO_SCRIPT = ("-m", "-c", "-e", "-")
 
 
 def _splits(value: str) -> str:
@@ -166,14 +173,29 @@ def served(tier: str, topology: Topology) -> Mapping[str, Served]:
     return {"http": Served(protocol="http", port=settings.port, check_port=settings.port, check_path=settings.health)}
 
 
+def _script(program: str, words: list[str]) -> str:
+    """The file that an interpreter is told to run, or "" where there is none to be seen."""
+    if not _INTERPRETER.fullmatch(Path(program).name):
+        return ""
+    for word in words:
+        if word in _NO_SCRIPT or not word.startswith("-"):
+            return "" if word in _NO_SCRIPT else word
+    return ""
+
+
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     declared = topology.tiers[tier]
     found: list[Problem] = []
-    first = shlex.split(declared.settings.run)[0]
-    if "/" in first and not (topology.folder / first).exists():
-        found.append(objection(
-            topology, tier, "run", f"{first} does not exist", f"paths start in the topology's folder, {topology.folder}",
-        ))
+    first, *rest = shlex.split(declared.settings.run)
+    script = _script(first, rest)
+    for path in (first if "/" in first else "", script):
+        if path and not (topology.folder / path).exists():
+            remedy = f"paths start in the topology's folder, {topology.folder}"
+            found.append(objection(topology, tier, "run", f"{path} does not exist", remedy))
+    places = ":".join([str(Path(sys.executable).parent), *PLACES])
+    if "/" not in first and "PATH" not in declared.settings.env and not shutil.which(first, path=places):
+        what = f"there is no program {first} on the PATH of a lab's host, {places}"
+        found.append(objection(topology, tier, "run", what, "install it, or write its whole path"))
     databases = [name for name in declared.uses if name in topology.tiers and topology.tiers[name].engine == "patroni"]
     if len(databases) > 1:
         found.append(objection(

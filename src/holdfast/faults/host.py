@@ -61,7 +61,9 @@ def _others_of_its_tiers(target: Target) -> tuple[str, ...]:
 
 
 async def _unheard(lab: Lab, hosts: Sequence[str], others: Sequence[str], duration_s: float) -> str:
-    """Raises OSError where somebody hears it all the same: then the power cut would prove nothing."""
+    """Raises OSError where somebody hears it all the same, or nobody could: then the power cut would prove nothing."""
+    if not others:
+        raise OSError(f"nobody else of its tier could hear {', '.join(hosts)}")
     loop = asyncio.get_running_loop()
     until_s = loop.time() + duration_s
     pairs = [(host, other) for host in hosts for other in others]

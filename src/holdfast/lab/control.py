@@ -22,8 +22,13 @@ def _address(folder: Path) -> tuple[str, int]:
     return f"/proc/self/fd/{descriptor}/{NAME}", descriptor
 
 
-async def serve(folder: Path, status: Callable[[], dict[str, Any]], namespaces: Callable[[str], dict[str, int]] | None) -> None:
-    """Until cancelled.  `namespaces` gives open files of a host's namespaces, or raises OSError or LookupError."""
+async def serve(
+    folder: Path, status: Callable[[], dict[str, Any]], namespaces: Callable[[str], dict[str, int]] | None, path: str = ""
+) -> None:
+    """Until cancelled.  `namespaces` gives open files of a host's namespaces, or raises OSError or LookupError.
+
+    path: directories where a shell in a host finds the service's programs.
+    """
     address, descriptor = _address(folder)
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as server:
@@ -39,7 +44,7 @@ async def serve(folder: Path, status: Callable[[], dict[str, Any]], namespaces: 
                     try:
                         async with asyncio.timeout(2):
                             question = json.loads(await loop.sock_recv(connection, 4096) or b"{}")
-                        _answer(connection, question, status, namespaces)
+                        _answer(connection, question, status, namespaces, path)
                     except (OSError, ValueError, TimeoutError):
                         continue
         finally:
@@ -48,7 +53,7 @@ async def serve(folder: Path, status: Callable[[], dict[str, Any]], namespaces: 
 
 def _answer(
     connection: socket.socket, question: dict[str, Any], status: Callable[[], dict[str, Any]],
-    namespaces: Callable[[str], dict[str, int]] | None,
+    namespaces: Callable[[str], dict[str, int]] | None, path: str,
 ) -> None:  # fmt: skip
     connection.setblocking(True)
     host = question.get("host")
@@ -61,7 +66,7 @@ def _answer(
         connection.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
         return
     try:
-        socket.send_fds(connection, [json.dumps({"kinds": list(opened)}).encode() + b"\n"], list(opened.values()))
+        socket.send_fds(connection, [json.dumps({"kinds": list(opened), "path": path}).encode() + b"\n"], list(opened.values()))
     finally:
         for descriptor in opened.values():
             os.close(descriptor)

@@ -4,6 +4,7 @@ Programs are looked for in this order: the topology's own path; PATH and the pla
 carries the real program.  What is missing is a Problem that names the package.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -106,9 +107,10 @@ def _version(path: str, argument: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """namespaces_refused: "" if hosts can be namespaces here, else the step that the kernel refused."""
+    """namespaces_refused: "" if hosts can be namespaces here, else the step that the kernel refused, with its likely cause."""
 
     namespaces_refused: str
+    remedy: str = ""
     is_root: bool
     is_linux: bool
 
@@ -116,4 +118,24 @@ class Machine:
 def machine() -> Machine:
     linux = sys.platform == "linux"
     refused = outer.try_chain() if linux else f"{sys.platform} has no namespaces"
-    return Machine(namespaces_refused=refused, is_root=os.geteuid() == 0, is_linux=linux)
+    reason, remedy = explained(refused) if refused and linux else (refused, "")
+    return Machine(namespaces_refused=reason, remedy=remedy, is_root=os.geteuid() == 0, is_linux=linux)
+
+
+def explained(refused: str) -> tuple[str, str]:
+    """Reason and remedy for what the kernel said.  user_namespaces(7), unshare(2): which refusal has which cause."""
+    step = re.sub(r"^\[Errno \d+\] ", "", refused)
+    if "unshare" in step and os.strerror(errno.ENOSPC) in step:
+        return (
+            "the kernel refuses another user namespace (user.max_user_namespaces is 0, or as many are in use?)",
+            "`sysctl -w user.max_user_namespaces=10000` as root, or run as root",
+        )
+    if "unshare" in step and os.strerror(errno.EPERM) in step:
+        return (
+            f"{step} (a container without privileges, seccomp or AppArmor?)",
+            "in a container: run it with `--privileged`, or with seccomp and AppArmor unconfined; on Ubuntu 24.04: "
+            "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` as root; or take --lab loopback",
+        )
+    if os.strerror(errno.EPERM) in step or os.strerror(errno.EACCES) in step:
+        return f"{step} (seccomp, AppArmor or a container forbids it?)", "run outside of the container, or take --lab loopback"
+    return step, "run as root, allow unprivileged user namespaces, or take --lab loopback"

@@ -60,7 +60,8 @@ def launch(spec: dict[str, Any], place: Place) -> int:
     try:
         _child(spec, place)
     except BaseException as error:  # noqa: BLE001 - a forked child must never return into the supervisor's loop
-        os.write(2, f"holdfast: cannot start {spec['argv'][0]}: {error}\n".encode())
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error  # str() of it would show bytes
+        os.write(2, f"holdfast: cannot start {spec['argv'][0]}: {reason}\n".encode())
     finally:
         os._exit(127)
 

@@ -180,6 +180,10 @@ class LoopbackLab:
     def _log(self, process: str) -> Path:
         return self._logs / f"{process.replace('/', '-')}.log"
 
+    def log_of(self, process: str) -> Path:
+        """Where all that it prints is kept."""
+        return self._log(process)
+
     async def tail(self, process: str, lines: int = 20) -> str:
         try:
             text = self._log(process).read_text(errors="replace")

@@ -14,10 +14,11 @@
 | redundancy.lost / redundancy.back | service | |
 | role | instance | role; empty when it no longer answers |
 | service.back | probe | after_s: from the strike; for the progress display, the measuring is done later |
-| audit | probe | acknowledged, refused, ambiguous, lost, resurrected: of this drill's writes alone; per node |
+| audit | probe | acknowledged, refused, ambiguous, lost, resurrected: of this drill's writes alone; per_node: missing; problem |
 | drill.ended | drill | outcome: done, void (fault did not strike), unsteady, not_mended, skipped; reason |
 | problem | where | what, remedy |
 | run.ended | service | |
+| run.refused | | exit_code; the run could not go on, for the reasons that stand as `problem` before it |
 """
 
 from collections.abc import Mapping

@@ -52,7 +52,7 @@ class Repeated:
     """One drill of the plan and what all its repeats measured; a spread is None where nothing was measured.
 
     Outages are the worst of the probes of one kind, as in the table of a single run.  `redundancy_s` is 0 for a repeat in
-    which redundancy was never lost.
+    which nobody saw it lost.
     """
 
     base: str
@@ -99,7 +99,7 @@ def _repeated(base: str, drills: tuple[DrillMeasure, ...]) -> Repeated:
         base=base, fault=drills[0].fault, target=drills[0].target, drills=drills,
         write_outage_s=spread(_outage_s(drill.paths, writes=True) for drill in measured),
         read_outage_s=spread(_outage_s(drill.paths, writes=False) for drill in measured),
-        errors=spread(drill.errors for drill in measured if any(not path.writes for path in drill.paths)),
+        errors=spread(drill.errors for drill in measured),
         ambiguous=spread(drill.ambiguous for drill in measured if any(path.writes for path in drill.paths)),
         lost=spread(drill.lost for drill in measured),
         noticed_s=spread(drill.noticed_after_s for drill in measured),
@@ -108,9 +108,9 @@ def _repeated(base: str, drills: tuple[DrillMeasure, ...]) -> Repeated:
 
 
 def _outage_s(paths: Sequence[PathMeasure], *, writes: bool) -> float | None:
-    totals = [path.outage_total_s for path in paths if path.writes is writes and path.asked]
+    totals = [path.outage_total_s for path in paths if path.writes is writes and path.asked and not path.doubtful]
     return max((inf if total is None else total for total in totals), default=None)
 
 
 def _redundancy_s(drill: DrillMeasure) -> float | None:
-    return {"not lost": 0.0, "never back": inf, "back": drill.redundancy_back_after_s}.get(drill.redundancy)
+    return {"not seen": 0.0, "never back": inf, "back": drill.redundancy_back_after_s}.get(drill.redundancy)

@@ -43,10 +43,16 @@ class Record:
 
 
 class Store:
-    """An open record.  Use it from the thread that created it."""
+    """An open record.  Use it from the thread that created it.
+
+    `failed` is the first thing that could not be written.  An answer that cannot be written raises nothing, since it comes
+    from a callback that has no caller to catch it: the next event raises, or the closing.
+    """
 
     def __init__(self, path: Path, database: sqlite3.Connection):
         self.path = path
+        self.failed: Refused | None = None
+        self._raised = False
         self._database = database
 
     @classmethod
@@ -72,6 +78,7 @@ class Store:
     def event(self, event: Event) -> None:
         row = (event.at_s, event.kind, event.subject, event.drill)
         self._write("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (*map(_text, row), _json(event.detail)))
+        self._tell()
 
     def asked(self, asked: Asked) -> None:
         row = (asked.drill, asked.probe, asked.number, asked.due_s, asked.asked_s, asked.answered_s, asked.answer, asked.detail)
@@ -80,14 +87,20 @@ class Store:
     def meta(self, key: str, value: Any) -> None:
         """Anything that JSON can hold; a key that is written again is replaced."""
         self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_text(key), _json(value)))
+        self._tell()
 
     def close(self) -> None:
-        """Fold the log into the file, so that one file can be copied or attached.  May be called twice."""
+        """Fold the log into the file, so that one file can be copied or attached.  May be called twice.
+
+        Raises Refused if something was not written and nobody has heard of it yet.
+        """
         try:
             self._database.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error:
             pass  # a reader has it open, or the disk is full: the log beside the file stays, and is read with it
         self._database.close()
+        if not self._raised:
+            self._tell()
 
     def __enter__(self) -> "Store":
         return self
@@ -96,12 +109,19 @@ class Store:
         self.close()
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        if self.failed:
+            return  # a record with a hole in it would be taken for one of a silent service
         try:
             self._database.execute(statement, values)
         except sqlite3.Error as error:
             remedy = "make room on the disk; what was written before is kept and `holdfast report` reads it"
             problem = Problem(f"the record cannot be written: {error}", where=str(self.path), remedy=remedy)
-            raise Refused(problem, INCONCLUSIVE) from error
+            self.failed = Refused(problem, INCONCLUSIVE)
+
+    def _tell(self) -> None:
+        if self.failed:
+            self._raised = True
+            raise self.failed
 
 
 def read(path: Path | str) -> Record:

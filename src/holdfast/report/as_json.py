@@ -10,6 +10,7 @@ from holdfast.record.measure import PathMeasure
 from holdfast.record.repeats import Repeated, Spread
 from holdfast.report.compare import Comparison, finite
 from holdfast.report.findings import Finding, Judged, Report
+from holdfast.report.objectives import doubt
 from holdfast.report.repeated import verdicts
 
 SCHEMA = "holdfast.report/1"
@@ -45,7 +46,7 @@ def _drill(drill: Judged) -> dict[str, Any]:
         "struck": measured.struck,
         "verdict": drill.verdict,
         "outcome": measured.outcome,
-        "reason": measured.reason,
+        "reason": measured.reason or drill.note,
         "struck_at_s": measured.struck_at_s,
         "mended_at_s": measured.mended_at_s,
         "ended_at_s": measured.ended_at_s,
@@ -53,10 +54,18 @@ def _drill(drill: Judged) -> dict[str, Any]:
         "read_outage_s": _worst(drill, writes=False),
         "unbounded": any(path.outage_total_s is None for path in measured.paths),
         "errors": measured.errors,
+        "failed_reads": measured.failed_reads,
+        "refused_writes": measured.refused_writes,
         "ambiguous": measured.ambiguous,
         "acknowledged_writes": measured.acknowledged,
         "lost_writes": measured.lost,
+        "lost_unknown": measured.lost_unknown,
         "resurrected_writes": measured.resurrected,
+        "audits": [
+            {"probe": audit.probe, "acknowledged": audit.acknowledged, "lost": audit.lost, "resurrected": audit.resurrected,
+             "missing": dict(audit.missing), "problem": audit.problem}
+            for audit in measured.audits
+        ],
         "noticed_after_s": measured.noticed_after_s,
         "redundancy": measured.redundancy,
         "redundancy_back_after_s": measured.redundancy_back_after_s,
@@ -68,8 +77,9 @@ def _drill(drill: Judged) -> dict[str, Any]:
 
 
 def _worst(drill: Judged, *, writes: bool) -> float | None:
-    """The longest total over the probes of one kind, 0 without an outage; null without a probe and where one has no end."""
-    totals = [path.outage_total_s for path in drill.measure.paths if path.writes is writes]
+    """The longest total over the probes of one kind, 0 without an outage; null without a probe, without end, or in doubt."""
+    paths = [path for path in drill.measure.paths if path.writes is writes]
+    totals = [None if path.doubtful else path.outage_total_s for path in paths]
     return None if None in totals else max((total for total in totals if total is not None), default=None)
 
 
@@ -86,7 +96,8 @@ def _path(path: PathMeasure, struck_at_s: float) -> dict[str, Any]:
         "asked": path.asked, "yes": path.yes, "no": path.no, "unknown": path.unknown,
         "outages": [
             {"began_after_s": outage.began_s - struck_at_s, "length_s": outage.length_s,
-             "ended_after_s": None if outage.ended_s is None else outage.ended_s - struck_at_s}
+             "ended_after_s": None if outage.ended_s is None else outage.ended_s - struck_at_s,
+             "ended_by_mending": outage.by_mending}
             for outage in path.outages
         ],
         "outage_total_s": path.outage_total_s,
@@ -94,6 +105,12 @@ def _path(path: PathMeasure, struck_at_s: float) -> dict[str, Any]:
         "longest_gap_s": path.longest_gap_s,
         "slowest_s": path.slowest_s,
         "error_share": path.error_share,
+        "error_share_window_s": path.window_s,
+        "late_p50_s": path.beat.p50_s,
+        "late_p99_s": path.beat.p99_s,
+        "late_max_s": path.beat.most_s,
+        "missing": path.beat.missing,
+        "doubt": doubt(path),
         "first_bad_after_s": None if path.first_bad_s is None else path.first_bad_s - struck_at_s,
     }
 

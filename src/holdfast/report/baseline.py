@@ -1,7 +1,8 @@
 """What an earlier run measured, in a small file that is kept beside the code and that later runs are held to.
 
 A baseline keeps every sample and no average, so that whoever compares knows the spread.  Only drills that were struck, watched
-to their end and mended are in it.  Keys that this holdfast does not know are left alone: a newer one may have written them.
+to their end and mended are in it, and no path that is in doubt.  Keys that this holdfast does not know are left alone: a newer
+one may have written them.
 """
 
 import json
@@ -72,7 +73,7 @@ def baseline_of(record: Record) -> Baseline:
     base_of = bases(record)
     groups: dict[str, list[DrillMeasure]] = {}
     for drill in measure(record):
-        if drill.outcome == "done" and any(path.asked for path in drill.paths):
+        if drill.outcome == "done" and any(path.asked and not path.doubtful for path in drill.paths):
             groups.setdefault(base_of.get(drill.name, drill.name), []).append(drill)
     drills = {
         base: Drill(fault=group[0].fault, target=group[0].target, timer_s=entries.get(group[0].name, {}).get("timer_s"),
@@ -90,7 +91,7 @@ def _paths(group: Sequence[DrillMeasure]) -> dict[str, Samples]:
     seen = {}
     for drill in group:
         for path in drill.paths:
-            if path.asked:
+            if path.asked and not path.doubtful:
                 down_s = None if path.down_s is None else round(path.down_s, 6)
                 samples.setdefault(path.probe, []).append((down_s, path.bad))
                 seen[path.probe] = path

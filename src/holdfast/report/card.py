@@ -1,20 +1,14 @@
 """One drill on the page: its numbers, its timeline, what was found, and the details for those who want them."""
 
-import json
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from holdfast.quantities import shown_seconds
 from holdfast.record.event import Event
-from holdfast.record.measure import PathMeasure
+from holdfast.record.measure import Audited, PathMeasure
 from holdfast.record.store import Record
-from holdfast.report import words
+from holdfast.report import happened, words
 from holdfast.report.chart import timeline
 from holdfast.report.findings import Finding, Judged
-
-LONGEST_DETAIL = 240
-"""Letters of one event's detail that are shown."""
 
 ICONS = {"met": "✓", "violated": "✗", "skipped": "–", "incomplete": "…"}
 
@@ -30,19 +24,27 @@ def card(record: Record, drill: Judged, number: int) -> str:
     reads = any(not path.writes for path in measured.paths)
     writes = any(path.writes for path in measured.paths)
     noticed = "–" if measured.noticed_after_s is None else shown_seconds(measured.noticed_after_s)
+    bad = drill.violated
     facts = [
-        *((("write outage", words.worst_outage(measured, writes=True)),) if writes else ()),
-        *((("read outage", words.worst_outage(measured, writes=False)), ("errors", str(measured.errors))) if reads else ()),
-        *((("ambiguous", str(measured.ambiguous)), ("lost writes", words.count(measured.lost))) if writes else ()),
-        ("noticed after", noticed),
-        ("redundancy", words.redundancy(measured)),
+        *((("write_outage_s", "write outage", words.worst_outage(measured, writes=True, over="write_outage_s" in bad)),)
+          if writes else ()),
+        *((("read_outage_s", "read outage", words.worst_outage(measured, writes=False, over="read_outage_s" in bad)),
+           ("errors", "failed reads", str(measured.failed_reads))) if reads else ()),
+        *((("", "refused writes", str(measured.refused_writes)), ("", "ambiguous writes", str(measured.ambiguous)),
+           ("lost_writes", "lost writes", words.lost(measured))) if writes else ()),
+        *((("lost_writes", "resurrected writes", str(measured.resurrected)),) if measured.resurrected else ()),
+        ("", "slowest answer", _slowest(measured.paths)),
+        ("", "noticed after", noticed),
+        ("", "redundancy back after", words.redundancy(measured)),
     ]
-    bad = {words_of(finding) for finding in drill.violations}
     numbers = "".join(
-        f'<div class="{"bad" if name in bad else ""}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
-        for name, value in facts
+        f'<div class="{"bad" if key in bad else ""}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        for key, name, value in facts
     )
-    reason = f'<p class="reason">{escape(measured.reason)}</p>' if measured.reason else ""
+    why = measured.reason or drill.note
+    reason = f'<p class="reason">{escape(why)}</p>' if why else ""
+    told = "".join(f"<li>{escape(line)}</li>" for line in words.explained(value for _, _, value in facts))
+    explained = f'<ul class="explained">{told}</ul>' if told and measured.paths else ""
     what = " – ".join(filter(None, (measured.fault, words.target(measured))))
     drawing = ""
     if measured.struck_at_s is not None:
@@ -52,8 +54,8 @@ def card(record: Record, drill: Judged, number: int) -> str:
         f'<article class="panel drill" id="drill{number}">'
         f'<div class="title"><h2><span>{number}</span>{escape(measured.name)}</h2>'
         f'{pill(drill.verdict)}</div><p class="quiet">{escape(what)}</p>{reason}'
-        f'{f"<dl class=numbers>{numbers}</dl>" if measured.paths else ""}{drawing}{_findings(drill.findings)}'
-        f"{_paths(measured.paths)}{_events(record, drill)}</article>"
+        f'{f"<dl class=numbers>{numbers}</dl>" if measured.paths else ""}{explained}{drawing}{_findings(drill.findings)}'
+        f"{_audits(measured.audits)}{_paths(measured.paths)}{_events(record, drill)}</article>"
     )
 
 
@@ -62,11 +64,25 @@ def pill(verdict: str) -> str:
             f"{escape(words.VERDICTS[verdict].lower())}</span>")
 
 
-def words_of(finding: Finding) -> str:
-    """The name under which a card shows what the finding is about."""
-    return {"write_outage_s": "write outage", "read_outage_s": "read outage", "lost_writes": "lost writes"}.get(
-        finding.objective, finding.objective
-    )
+def _slowest(paths: tuple[PathMeasure, ...]) -> str:
+    """The slowest good answer of all probes."""
+    slowest_s = max((path.slowest_s for path in paths if path.slowest_s is not None), default=None)
+    return "–" if slowest_s is None else shown_seconds(slowest_s)
+
+
+def _audits(audits: tuple[Audited, ...]) -> str:
+    """What each node did not hold."""
+    lines = []
+    for audit in audits:
+        if audit.missing:
+            nodes = ", ".join(f"{node} {count}" for node, count in audit.missing.items())
+            of = "" if audit.acknowledged is None else f" of {audit.acknowledged}"
+            lines.append(f"audit of {audit.probe}: acknowledged writes{of} that a node did not hold: {nodes} "
+                         "(on a replica that is lag, not loss)")
+        if audit.problem:
+            lines.append(f"audit of {audit.probe}: not made, since {audit.problem}")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="explained">{items}</ul>' if items else ""
 
 
 def _findings(findings: tuple[Finding, ...]) -> str:
@@ -82,13 +98,15 @@ def _findings(findings: tuple[Finding, ...]) -> str:
 def _paths(paths: tuple[PathMeasure, ...]) -> str:
     if not paths:
         return ""
-    heads = ("probe", "asked", "yes", "no", "unknown", "outage", "longest gap", "slowest answer", "error share", "calm")
+    heads = ("probe", "asked", "yes", "no", "unknown", "outage", "longest gap", "slowest answer", "error share",
+             "99 % asked within", "calm")
     rows = "".join(
         f"<tr><th scope=row>{escape(path.probe)}</th>" + "".join(f"<td class=number>{escape(cell)}</td>" for cell in (
             str(path.asked), str(path.yes), str(path.no), str(path.unknown), words.outage(path),
             "no end" if path.longest_gap_s is None else shown_seconds(path.longest_gap_s),
             "–" if path.slowest_s is None else shown_seconds(path.slowest_s),
-            f"{100 * path.error_share:.1f} %", words.limit("_s", path.calm_s),
+            f"{100 * path.error_share:.1f} % in {shown_seconds(path.window_s)}", shown_seconds(path.beat.p99_s),
+            words.limit("_s", path.calm_s),
         )) + "</tr>"
         for path in paths
     )
@@ -112,12 +130,5 @@ def _events(record: Record, drill: Judged) -> str:
 
 
 def _event(event: Event, zero_s: float) -> str:
-    return (f'<tr><td class="number">{event.at_s - zero_s:+.2f} s</td><th scope=row>{escape(event.kind)}</th>'
-            f"<td>{escape(event.subject)}</td><td>{escape(_told(event.detail))}</td></tr>")
-
-
-def _told(detail: Mapping[str, Any]) -> str:
-    pairs = (f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)}"
-             for key, value in detail.items() if value not in (None, "", [], {}))
-    text = ", ".join(pairs)
-    return text if len(text) <= LONGEST_DETAIL else text[: LONGEST_DETAIL - 1] + "…"
+    return (f'<tr><td class="number">{event.at_s - zero_s:+.2f} s</td><th scope=row>{escape(happened.kind(event))}</th>'
+            f"<td>{escape(event.subject)}</td><td>{escape(happened.told(event))}</td></tr>")

@@ -62,7 +62,10 @@ def _scale(drill: DrillMeasure, asked: Sequence[Asked]) -> Scale:
     span_s = max(moments) - struck_s
     first_s = min((one.asked_s for one in asked), default=struck_s)
     from_s = max(min(first_s, struck_s - 0.1), struck_s - max(0.4, 0.07 * span_s))
-    return Scale(from_s=from_s, to_s=max(moments) + max(0.3, 0.09 * span_s), left=LEFT, width=WIDTH - LEFT - RIGHT)
+    to_s = max(moments) + max(0.3, 0.09 * span_s)
+    if drill.ended_at_s is not None and drill.ended_at_s > struck_s:
+        to_s = min(to_s, drill.ended_at_s)  # what comes after is another drill's
+    return Scale(from_s=from_s, to_s=to_s, left=LEFT, width=WIDTH - LEFT - RIGHT)
 
 
 def _moments(drill: DrillMeasure) -> list[tuple[str, str, float]]:
@@ -79,7 +82,8 @@ def _moments(drill: DrillMeasure) -> list[tuple[str, str, float]]:
         ("redundant", "redundancy back",
          None if drill.redundancy_back_after_s is None else struck_s + drill.redundancy_back_after_s),
     ]
-    return [(kind, name, at_s) for kind, name, at_s in found if at_s is not None]
+    end_s = float("inf") if drill.ended_at_s is None else max(drill.ended_at_s, struck_s)
+    return [(kind, name, at_s) for kind, name, at_s in found if at_s is not None and at_s <= end_s]
 
 
 Mark = tuple[str, str, float, float, str]
@@ -171,7 +175,8 @@ def _path(
         x1 = scale.x(outage.began_s)
         x2 = max(x1 + 3, scale.x(outage.ended_s if outage.ended_s is not None else scale.to_s))
         length = "no end" if outage.length_s is None else shown_seconds(outage.length_s)
-        label = f"{'write' if path.writes else 'read'} outage {length}"
+        mended = ", ended by mending" if outage.by_mending else ""
+        label = f"{'write' if path.writes else 'read'} outage {length}{mended}"
         end = "" if outage.ended_s is None else f"V{y + 17:.1f}"
         inside = x2 + 8 + len(label) * LETTER < WIDTH
         text = f'x="{x2 + 6:.1f}" y="{y + 14:.1f}"' if inside else f'x="{x1 - 6:.1f}" y="{y + 14:.1f}" text-anchor="end"'

@@ -5,13 +5,14 @@ A drill's verdict:
 | verdict | when |
 |---|---|
 | not_mended, void, unsteady, skipped | the conductor said so; whatever was measured is shown, and judged only where not mended |
-| inconclusive | the run ended before the drill, or an objective could not be measured |
+| inconclusive | the run ended before the drill, an objective could not be measured, or nothing was judged at all |
 | violated | an objective was not kept |
 | met | all were kept |
 
 The run's verdict is the first that applies, since it is the first that a person must act on: not_mended (something may still
 be broken), violated (a fact that no other drill can undo), void, unsteady, inconclusive (also a run without an end, and one
 in which no drill was executed), incomplete (skipped drills), met.  Drills cannot show availability, so it is not judged.
+A run that was refused keeps the exit code that it was refused with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +21,16 @@ from math import isinf
 from typing import Any, Literal
 
 from holdfast import errors
-from holdfast.quantities import shown_seconds, written_share
 from holdfast.record.event import Event
-from holdfast.record.measure import DrillMeasure, PathMeasure, measure
+from holdfast.record.measure import DrillMeasure, measure
 from holdfast.record.repeats import Repeated, bases, repeats
 from holdfast.record.store import Record
 from holdfast.report import words
 from holdfast.report.baseline import Baseline, baseline_of
 from holdfast.report.compare import Comparison, Row, compare, finite
+from holdfast.report.objectives import NOTHING_DECLARED, NOTHING_MEASURED, Finding, declared, findings, measured, not_judged
+
+__all__ = ["DrillVerdict", "EXIT_CODES", "Finding", "Judged", "Report", "RunVerdict", "judge"]
 
 DrillVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "skipped", "inconclusive"]
 RunVerdict = Literal["met", "violated", "void", "unsteady", "not_mended", "inconclusive", "incomplete"]
@@ -43,20 +46,10 @@ EXIT_CODES: Mapping[str, int] = {
 }
 """In order of precedence.  `incomplete` is INCONCLUSIVE in a strict run."""
 
-PLANNED = ("switchover",)
-"""Faults that are planned changes: they must lose nothing, whether or not an objective says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One objective beside one measurement.  `met` is None if it could not be measured; a `measured` None has no end."""
-
-    objective: str
-    limit: float
-    measured: float | None
-    met: bool | None
-    sentence: str
-    probe: str = ""
+REFUSED: Mapping[int, RunVerdict] = {
+    errors.UNSTEADY: "unsteady", errors.NOT_STRUCK: "void", errors.NOT_CLEANED: "not_mended",
+}
+"""What a run is called that was refused with this exit code; any other is inconclusive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +60,24 @@ class Judged:
     verdict: DrillVerdict
     findings: tuple[Finding, ...]
     objectives: Mapping[str, Any]
+    note: str = ""
+    """Why there is nothing to judge, where the measuring says nothing of it."""
+
+    @property
+    def reason(self) -> str:
+        """Why it has no judgement, in a sentence."""
+        unmeasured = "; ".join(finding.sentence for finding in self.findings if finding.met is None)
+        return self.measure.reason or self.note or unmeasured or words.MEANINGS[self.verdict]
 
     @property
     def violations(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.met is False)
+
+    @property
+    def violated(self) -> frozenset[str]:
+        """Names of the objectives that are marked as violated; a write that came back is shown beside those that were lost."""
+        names = {"resurrected_writes": "lost_writes"}
+        return frozenset(names.get(finding.objective, finding.objective) for finding in self.violations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +134,10 @@ def judge(record: Record, *, strict: bool = False, baseline: Baseline | None = N
     `baseline`: what an earlier run measured; whatever is worse now is violated.
     """
     limits = record.meta.get("objectives") or {}
+    probes = record.meta.get("probes") or {}
     own = {entry["name"]: entry.get("objectives") or {} for entry in record.meta.get("drills") or ()}
     drills = tuple(
-        _judged(drill, {**limits, **{key: limit for key, limit in own.get(drill.name, {}).items() if limit is not None}})
+        _judged(drill, {**limits, **{key: limit for key, limit in own.get(drill.name, {}).items() if limit is not None}}, probes)
         for drill in measure(record)
     )
     repeated = repeats([drill.measure for drill in drills], bases(record))
@@ -139,77 +147,37 @@ def judge(record: Record, *, strict: bool = False, baseline: Baseline | None = N
     run = record.meta.get("run") or {}
     verdict = _verdict(drills, record.ended and (comparison is None or bool(comparison.rows)))
     exit_code = errors.INCONCLUSIVE if strict and verdict == "incomplete" else EXIT_CODES[verdict]
+    refused = next((int(event.detail.get("exit_code", errors.INCONCLUSIVE)) for event in record.events
+                    if event.kind == "run.refused"), None)
+    if refused is not None:
+        verdict, exit_code = REFUSED.get(refused, "inconclusive"), refused
     service = str(run.get("service") or next((event.subject for event in record.events if event.kind == "run.began"), "unknown"))
     uncompared = " Nothing in it could be compared with the baseline." if comparison and not comparison.rows else ""
     return Report(
         service=service, verdict=verdict, exit_code=exit_code, drills=drills,
         summary=_summary(verdict, drills, record.ended) + uncompared,
-        objectives=limits, not_judged=_not_judged(limits),
+        objectives=measured(limits, probes), not_judged=not_judged(limits, probes),
         problems=tuple(event for event in record.events if event.kind == "problem"), crashed=not record.ended,
-        run=run, probes=record.meta.get("probes") or {}, hosts=tuple(record.meta.get("hosts") or ()), record_path=record.path,
+        run=run, probes=probes, hosts=tuple(record.meta.get("hosts") or ()), record_path=record.path,
         repeats=repeated, baseline=comparison,
     )
 
 
-def _judged(drill: DrillMeasure, limits: Mapping[str, Any]) -> Judged:
-    findings = _findings(drill, limits) if drill.outcome in ("done", "not_mended") else ()
+def _judged(drill: DrillMeasure, limits: Mapping[str, Any], probes: Mapping[str, Mapping[str, Any]]) -> Judged:
+    found = findings(drill, limits) if drill.outcome in ("done", "not_mended") else ()
+    note = ""
     verdict: DrillVerdict
     if drill.outcome == "unfinished" or (drill.outcome == "done" and drill.struck_at_s is None):
         verdict = "inconclusive"
     elif drill.outcome != "done":
         verdict = drill.outcome
-    elif any(finding.met is False for finding in findings):
+    elif not found:
+        verdict, note = "inconclusive", NOTHING_MEASURED if declared(limits) else NOTHING_DECLARED
+    elif any(finding.met is False for finding in found):
         verdict = "violated"
     else:
-        verdict = "inconclusive" if any(finding.met is None for finding in findings) else "met"
-    return Judged(measure=drill, verdict=verdict, findings=findings, objectives=limits)
-
-
-def _findings(drill: DrillMeasure, limits: Mapping[str, Any]) -> tuple[Finding, ...]:
-    findings = []
-    for path in drill.paths:
-        objective = "write_outage_s" if path.writes else "read_outage_s"
-        if limits.get(objective) is not None:
-            findings.append(_outage(path, objective, limits[objective]))
-    lost = 0 if drill.fault in PLANNED and limits.get("lost_writes") is None else limits.get("lost_writes")
-    if lost is not None and any(path.writes for path in drill.paths):
-        findings.append(_lost(drill, lost))
-    if limits.get("errors") is not None and any(not path.writes for path in drill.paths):
-        met = drill.errors <= limits["errors"]
-        sentence = f"{words.plural(drill.errors, 'read')} failed; {limits['errors']} are allowed"
-        findings.append(Finding(objective="errors", limit=limits["errors"], measured=drill.errors, met=met, sentence=sentence))
-    return tuple(findings)
-
-
-def _outage(path: PathMeasure, objective: str, limit: float) -> Finding:
-    kind = "write" if path.writes else "read"
-    allowed = f"{words.limit(objective, limit)} {'is' if limit == 1 else 'are'} allowed"
-    met: bool | None
-    if not path.asked:
-        met, down_s, told = None, None, f"nothing was asked after the strike, so the {kind} outage is unknown"
-    elif path.down_s is None:
-        met, down_s, told = False, None, f"{kind}s did not come back while they were watched; {allowed}"
-    else:
-        down_s = path.down_s
-        met = down_s <= limit
-        if not path.outages:
-            told = f"no {kind} outage, the longest gap between good answers was {shown_seconds(down_s)}; {allowed}"
-        elif path.outage_total_s == down_s:
-            times = f" in {len(path.outages)} outages" if len(path.outages) > 1 else ""
-            told = f"{kind} outage of {shown_seconds(down_s)}{times}; {allowed}"
-        else:
-            told = f"no good answer to a {kind} for {shown_seconds(down_s)}; {allowed}"
-    sentence = f"{path.probe}: {told}"
-    return Finding(objective=objective, limit=limit, measured=down_s, met=met, sentence=sentence, probe=path.probe)
-
-
-def _lost(drill: DrillMeasure, limit: int) -> Finding:
-    if drill.lost is None:
-        sentence = "the writes were not audited, so nobody knows whether any was lost"
-        return Finding(objective="lost_writes", limit=limit, measured=None, met=None, sentence=sentence)
-    of = "" if drill.acknowledged is None else f" of {drill.acknowledged}"
-    sentence = f"{drill.lost}{of} acknowledged writes were lost; {limit} are allowed"
-    return Finding(objective="lost_writes", limit=limit, measured=drill.lost, met=drill.lost <= limit, sentence=sentence)
+        verdict = "inconclusive" if any(finding.met is None for finding in found) else "met"
+    return Judged(measure=drill, verdict=verdict, findings=found, objectives=measured(limits, probes), note=note)
 
 
 def _held_to(comparison: Comparison, drills: tuple[Judged, ...], repeated: Sequence[Repeated]) -> tuple[Judged, ...]:
@@ -224,7 +192,9 @@ def _held_to(comparison: Comparison, drills: tuple[Judged, ...], repeated: Seque
                 sentence=row.sentence, probe=row.probe,
             )
             added.setdefault(worst.name, []).append(finding)
-    return tuple(_with(drill, added.get(drill.measure.name, ())) for drill in drills)
+    judged = {row.drill for row in comparison.rows if row.change != "not judged"}
+    compared = {drill.name for base in judged for drill in members[base]}
+    return tuple(_with(drill, added.get(drill.measure.name, ()), drill.measure.name in compared) for drill in drills)
 
 
 def _sample(drill: DrillMeasure, row: Row) -> float:
@@ -237,11 +207,13 @@ def _sample(drill: DrillMeasure, row: Row) -> float:
     return float("inf") if path.down_s is None else path.down_s
 
 
-def _with(drill: Judged, findings: Sequence[Finding]) -> Judged:
-    """A drill that shows nothing keeps its verdict."""
-    worse = any(finding.met is False for finding in findings)
+def _with(drill: Judged, found: Sequence[Finding], compared: bool) -> Judged:
+    """A drill that shows nothing keeps its verdict; one without objectives is judged by the baseline alone."""
+    if drill.note and compared:
+        drill = replace(drill, verdict="met", note="")
+    worse = any(finding.met is False for finding in found)
     verdict: DrillVerdict = "violated" if worse and drill.verdict in ("met", "inconclusive") else drill.verdict
-    return replace(drill, findings=(*drill.findings, *findings), verdict=verdict)
+    return replace(drill, findings=(*drill.findings, *found), verdict=verdict)
 
 
 def _verdict(drills: tuple[Judged, ...], ended: bool) -> RunVerdict:
@@ -260,6 +232,9 @@ def _summary(verdict: RunVerdict, drills: tuple[Judged, ...], ended: bool) -> st
     """One line: how many drills stand how, and what the verdict means."""
     if not drills:
         return "No drill was executed."
+    if drills and all(drill.note for drill in drills if drill.verdict != "skipped") and any(drill.note for drill in drills):
+        note = next(drill.note for drill in drills if drill.note)
+        return f"{words.plural(len(drills), 'drill')}: {note}.{'' if ended else ' The run ended before it was complete.'}"
     counts = {name: sum(drill.verdict == name for drill in drills) for name in words.MEANINGS}
     done = sum(number for name, number in counts.items() if name not in ("skipped", "inconclusive"))
     parts = [f"{number} {words.VERDICTS[name].lower()}" for name, number in counts.items() if number]
@@ -267,10 +242,3 @@ def _summary(verdict: RunVerdict, drills: tuple[Judged, ...], ended: bool) -> st
     if not done and verdict == "inconclusive":
         return f"No drill was executed to its end: {', '.join(parts)}.{end}"
     return f"{words.plural(len(drills), 'drill')}: {', '.join(parts)}; {words.MEANINGS[verdict]}.{end}"
-
-
-def _not_judged(limits: Mapping[str, Any]) -> tuple[str, ...]:
-    availability = limits.get("availability")
-    if availability is None:
-        return ()
-    return (f"availability {written_share(availability)}: not judged by drills, which do not show how often faults happen",)

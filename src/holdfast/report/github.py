@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from holdfast.report import repeated, words
-from holdfast.report.findings import Judged, Report
+from holdfast.report.findings import Report
 from holdfast.report.terminal import beside
 
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -31,7 +31,7 @@ def _errors(report: Report) -> Iterator[str]:
                           finding.sentence)
     for drill in report.drills:
         if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive"):
-            yield command("error", f"{drill.measure.name}: {words.VERDICTS[drill.verdict]}", _reason(drill))
+            yield command("error", f"{drill.measure.name}: {words.VERDICTS[drill.verdict]}", drill.reason)
     if report.verdict == "inconclusive" and not any(drill.verdict == "inconclusive" for drill in report.drills):
         yield command("error", f"{report.service}: inconclusive", report.summary)
 
@@ -46,11 +46,6 @@ def _warnings(report: Report) -> Iterator[str]:
 def _notices(report: Report) -> Iterator[str]:
     for row in report.baseline.changed("better") if report.baseline else ():
         yield command("notice", f"{row.drill}: better than the baseline", row.sentence)
-
-
-def _reason(drill: Judged) -> str:
-    unmeasured = [finding.sentence for finding in drill.findings if finding.met is None]
-    return drill.measure.reason or "; ".join(unmeasured) or words.MEANINGS[drill.verdict]
 
 
 def command(kind: str, title: str, message: str) -> str:
@@ -74,6 +69,8 @@ def summary(report: Report) -> str:
         parts.append(_table(report))
     if report.is_repeated:
         parts.append(f"Each number: {repeated.HEADING}.")
+    told = words.explained(text for each in report.repeats for _, text in repeated.cells(each))
+    parts += [plain(line) for line in told]
     if limits := words.objectives(report.objectives):
         parts.append(f"Objective: {plain(limits)}")
     for heading, lines in _lists(report):
@@ -86,12 +83,12 @@ def summary(report: Report) -> str:
 
 def _lists(report: Report) -> Iterator[tuple[str, list[str]]]:
     violated = [f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in drill.violations]
-    nothing = [f"{drill.measure.name}: {_reason(drill)}" for drill in report.drills
+    nothing = [f"{drill.measure.name}: {drill.reason}" for drill in report.drills
                if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive")]
     skipped = [f"{name}: {reason}" for name, reason in report.skips]
     baseline = beside(report.baseline) if report.baseline else []
     for heading, lines in (("Violated", violated), ("Shows nothing", nothing), ("Skipped", skipped),
-                           ("Beside the baseline", baseline)):
+                           ("Not judged", list(report.not_judged)), ("Beside the baseline", baseline)):
         if lines:
             yield heading, lines
 

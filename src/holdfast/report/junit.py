@@ -38,7 +38,7 @@ def _case(suite: ElementTree.Element, report: Report, drill: Judged) -> None:
     case = ElementTree.SubElement(suite, "testcase", {
         "classname": _clean(report.service), "name": _clean(measured.name), "time": f"{_length_s(drill):.3f}",
     })
-    reason = measured.reason or words.MEANINGS[drill.verdict]
+    reason = drill.reason
     sentences = [finding.sentence for finding in drill.findings]
     if drill.verdict == "skipped":
         ElementTree.SubElement(case, "skipped", {"message": _clean(reason)})
@@ -51,7 +51,7 @@ def _case(suite: ElementTree.Element, report: Report, drill: Judged) -> None:
         ElementTree.SubElement(case, "system-out").text = _clean("\n".join([
             f"write outage: {words.worst_outage(measured, writes=True)}",
             f"read outage: {words.worst_outage(measured, writes=False)}",
-            f"errors: {measured.errors}", f"ambiguous: {measured.ambiguous}", f"lost writes: {words.count(measured.lost)}",
+            f"errors: {measured.errors}", f"ambiguous: {measured.ambiguous}", f"lost writes: {words.lost(measured)}",
             f"redundancy back after: {words.redundancy(measured)}", *sentences,
         ]))
 

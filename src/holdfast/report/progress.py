@@ -10,7 +10,12 @@ from typing import Any, TextIO
 
 from holdfast.quantities import shown_seconds
 from holdfast.record.event import Event
+from holdfast.report.letters import fitting
 from holdfast.report.terminal import wants_colour
+
+WAITS = ("starting hosts", "waiting for steady state")
+LONG_S = 2.0
+"""A wait that is longer is told also where nobody watches."""
 
 OUTCOMES = {
     "done": "done",
@@ -25,21 +30,25 @@ Told = tuple[str, str]
 
 
 class Progress:
-    """A context manager; `saw` is the conductor's callback for every event.  On a terminal `rich` draws the phase."""
+    """A context manager; `saw` is the conductor's callback for every event.
+
+    On a terminal `rich` draws the present phase beneath the lines.  Elsewhere only waiting is told, once, when it took long.
+    """
 
     def __init__(self, stream: TextIO):
         self._stream = stream
+        self._waiting: tuple[float, str] | None = None
+        self._waiting_told = False
         self._live: Any = None
         self._order: list[str] = []
         self._struck_s: dict[str, float] = {}
-        self._last = ""
 
     def __enter__(self) -> "Progress":
         if getattr(self._stream, "isatty", lambda: False)():
             from rich.console import Console
 
             console = Console(file=self._stream, no_color=not wants_colour(self._stream), highlight=False, soft_wrap=True)
-            self._live = console.status("starting", spinner="dots")
+            self._live = console.status("starting", spinner="dots" if fitting("⠋", self._stream) == "⠋" else "line")
             self._live.start()
         return self
 
@@ -57,29 +66,38 @@ class Progress:
         if event.kind == "drill.struck":
             self._struck_s[event.drill] = event.at_s
         line, phase = told(event, self._order, self._struck_s.get(event.drill))
+        self._long(event.at_s)
         if line:
             self._print(f"{event.at_s:7.1f} s  {line}")
         if phase:
-            self._phase(phase)
+            self._phase(phase, event.at_s)
+
+    def _long(self, now_s: float) -> None:
+        """Tell of a wait that is long by now, with the moment at which it began."""
+        if self._waiting and not self._waiting_told and now_s - self._waiting[0] > LONG_S:
+            self._print(f"{self._waiting[0]:7.1f} s  {self._waiting[1]}")
+            self._waiting_told = True
 
     def _print(self, line: str) -> None:
         if self._live is not None:
             from rich.text import Text
 
-            self._live.console.print(Text(line))
+            self._live.console.print(Text(fitting(line, self._stream)))
         else:
-            self._stream.write(f"{line}\n")
+            self._stream.write(fitting(f"{line}\n", self._stream))
             self._stream.flush()
 
-    def _phase(self, phase: str) -> None:
-        """On a terminal the line beneath; elsewhere a line of its own, once."""
+    def _phase(self, phase: str, at_s: float) -> None:
         if self._live is not None:
             from rich.text import Text
 
-            self._live.update(Text(phase))
-        elif phase != self._last:
-            self._print(f"           {phase}")
-        self._last = phase
+            self._live.update(Text(fitting(phase, self._stream)))
+            return
+        kind = next((kind for kind in WAITS if phase.startswith(kind)), "")
+        if self._waiting and kind and self._waiting[1].startswith(kind):
+            self._waiting = (self._waiting[0], phase)
+        else:
+            self._waiting, self._waiting_told = (at_s, phase) if kind else None, False
 
 
 def progress(stream: TextIO = sys.stderr) -> Progress:
@@ -118,9 +136,7 @@ def told(event: Event, order: list[str], struck_s: float | None) -> Told:
         case "redundancy.back" if struck_s is not None:
             return f"  redundancy back{after}", "redundancy is back"
         case "audit":
-            lost = detail.get("lost") or 0
-            number = lost if isinstance(lost, int) else len(lost)
-            return f"  audit of {subject}: {number} of {detail.get('acknowledged', '?')} acknowledged writes lost", "auditing"
+            return f"  audit of {subject}: {_lost(detail)}", "auditing"
         case "drill.ended":
             outcome = str(detail.get("outcome", "done"))
             reason = f": {detail['reason']}" if detail.get("reason") else ""
@@ -130,3 +146,15 @@ def told(event: Event, order: list[str], struck_s: float | None) -> Told:
         case "run.ended":
             return "", "stopping hosts"
     return "", ""
+
+
+def _lost(detail: Mapping[str, Any]) -> str:
+    lost = detail.get("lost")
+    if detail.get("problem") or lost is None:
+        why = f": {detail['problem']}" if detail.get("problem") else ""
+        return f"nobody knows whether writes were lost{why}"
+    number = lost if isinstance(lost, int) else len(lost)
+    back = detail.get("resurrected") or 0
+    number_back = back if isinstance(back, int) else len(back)
+    also = f", {number_back} refused and present all the same" if number_back else ""
+    return f"{number} of {detail.get('acknowledged', '?')} acknowledged writes lost{also}"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from math import isinf
 
 from holdfast.quantities import shown_seconds
-from holdfast.record.repeats import Repeated, Spread
+from holdfast.record.measure import DrillMeasure
+from holdfast.record.repeats import MEASURED, Repeated, Spread
 from holdfast.report import words
 from holdfast.report.findings import Judged
 
@@ -45,11 +46,29 @@ def counts(spread: Spread | None) -> str:
 
 def cells(repeated: Repeated) -> tuple[tuple[str, str], ...]:
     """(objective that would redden it, text) in the order of the table's columns."""
+    measured = [drill for drill in repeated.drills if drill.outcome in MEASURED]
+    unknown = any(words.lost(drill) == words.NOT_KNOWN for drill in measured)
     return (
-        ("write_outage_s", durations(repeated.write_outage_s)), ("read_outage_s", durations(repeated.read_outage_s)),
-        ("errors", counts(repeated.errors)), ("", counts(repeated.ambiguous)), ("lost_writes", counts(repeated.lost)),
-        ("", durations(repeated.redundancy_s, none="not lost", endless="never")),
+        ("write_outage_s", _with(durations(repeated.write_outage_s), _mark(measured, writes=True))),
+        ("read_outage_s", _with(durations(repeated.read_outage_s), _mark(measured, writes=False))),
+        ("errors", counts(repeated.errors)), ("", counts(repeated.ambiguous)),
+        ("lost_writes", _with(counts(repeated.lost), words.NOT_KNOWN if unknown else "")),
+        ("", durations(repeated.redundancy_s, none=words.NOT_SEEN, endless="never")),
     )
+
+
+def _mark(drills: Sequence[DrillMeasure], *, writes: bool) -> str:
+    paths = [path for drill in drills for path in drill.paths if path.writes is writes]
+    if any(path.asked and path.doubtful for path in paths):
+        return words.IN_DOUBT
+    return f"({words.BY_MENDING})" if any(path.by_mending and path.outage_total_s is not None for path in paths) else ""
+
+
+def _with(text: str, mark: str) -> str:
+    """What some of the repeats are without a number for stands behind the numbers of the others."""
+    if not mark or text == "–":
+        return mark or text
+    return f"{text} {mark}" if mark.startswith("(") else f"{text}, {mark}"
 
 
 def _three(spread: Spread | None, one: Callable[[float], str]) -> str:

@@ -40,7 +40,8 @@ class Run(Told):
 
 
 class Finding(Told):
-    objective: Literal["write_outage_s", "read_outage_s", "lost_writes", "errors", "baseline"]
+    objective: Literal["write_outage_s", "read_outage_s", "lost_writes", "resurrected_writes", "errors", "baseline"]
+    """`errors`: failed reads."""
     probe: str
     limit: Number
     measured: Number | None
@@ -54,7 +55,9 @@ class Outage(Told):
     began_after_s: float
     """Seconds from the strike; a little below zero where the last good answer came before it."""
     length_s: float | None
+    """Null: no end, or none but by mending in a drill that waits for failover."""
     ended_after_s: float | None
+    ended_by_mending: bool
 
 
 class Path(Told):
@@ -76,7 +79,31 @@ class Path(Told):
     """Between good answers; null when none came any more."""
     slowest_s: float | None
     error_share: Annotated[float, Field(ge=0, le=1)]
+    """Bad answers among all of the window."""
+    error_share_window_s: float
+    """From the strike to the end of the calm after the last outage."""
+    late_p50_s: float
+    """How long after their beat questions were asked: half of them, 99 % of them, the latest."""
+    late_p99_s: float
+    late_max_s: float
+    missing: int
+    """Questions that no answer was recorded of, besides those that were open when the run ended."""
+    doubt: str
+    """Why the path is inconclusive, or empty."""
     first_bad_after_s: float | None
+
+
+class Audit(Told):
+    """What one ledger's nodes hold after mending."""
+
+    probe: str
+    acknowledged: int | None
+    lost: int | None
+    """Null: the primary could not be read."""
+    resurrected: int | None
+    missing: dict[str, int]
+    """Per node; on a replica that is lag, not loss."""
+    problem: str
 
 
 class Drill(Told):
@@ -93,18 +120,23 @@ class Drill(Told):
     mended_at_s: float | None
     ended_at_s: float | None
     write_outage_s: float | None
-    """The worst of all writing probes; null without one, and where `unbounded`."""
+    """The worst of all writing probes; null without one, where `unbounded`, and where a path is in doubt."""
     read_outage_s: float | None
     unbounded: bool
     errors: int
-    """Bad answers of the probes that only read."""
+    """Reads that failed and writes that were refused; ambiguous writes are counted apart."""
+    failed_reads: int
+    refused_writes: int
     ambiguous: int
     acknowledged_writes: int | None
     lost_writes: int | None
-    """Null: there was no audit."""
+    """Null: not known."""
+    lost_unknown: str
+    """Why it is not known, where a ledger asked."""
     resurrected_writes: int | None
+    audits: list[Audit]
     noticed_after_s: float | None
-    redundancy: Literal["not lost", "back", "never back", "unknown"]
+    redundancy: Literal["not seen", "back", "never back", "unknown"]
     redundancy_back_after_s: float | None
     objectives: dict[str, Number | None]
     findings: list[Finding]
@@ -139,7 +171,7 @@ class Repeated(Told):
     lost_writes: Spread | None
     noticed_after_s: Spread | None
     redundancy_back_after_s: Spread | None
-    """0 for a repeat in which redundancy was not lost."""
+    """0 for a repeat in which redundancy was not seen to be lost."""
 
 
 class Row(Told):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.record.measure import measure
 from holdfast.record.repeats import Repeated, Spread, bases, repeats
 from holdfast.record.store import Record
-from holdfast.report import repeated
+from holdfast.report import repeated, words
 from holdfast.report.as_json import comparison
 from holdfast.report.compare import Comparison, Row, shown
 
@@ -34,7 +34,7 @@ def _numbers(each: Repeated) -> dict[str, str]:
         "lost writes": repeated.counts(each.lost),
         "ambiguous writes": repeated.counts(each.ambiguous),
         "noticed after": repeated.durations(each.noticed_s),
-        "redundancy back after": repeated.durations(each.redundancy_s, none="not lost", endless="never"),
+        "redundancy back after": repeated.durations(each.redundancy_s, none=words.NOT_SEEN, endless="never"),
     }
 
 

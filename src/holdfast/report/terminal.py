@@ -14,10 +14,13 @@ from holdfast.report.compare import Comparison
 from holdfast.report.findings import Judged, Report
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 WIDE = 140
 """Columns from which every column of the table fits on one line."""
+NARROW = 72
+"""Columns below which a table is hard to read: one block for each drill instead."""
 
 COLOURS = {"met": "green", "violated": "bold red", "incomplete": "yellow", "skipped": "yellow"}
 OTHERWISE = "magenta"
@@ -28,8 +31,13 @@ def wants_colour(stream: object) -> bool:
     return bool(getattr(stream, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
 
 
-def table(report: Report, *, width: int | None = None, colour: bool | None = None, page_path: str = "") -> str:
-    """The whole result as text.  `width` in columns, by default the terminal's; `colour` by default as standard output wants."""
+def table(
+    report: Report, *, width: int | None = None, colour: bool | None = None, page_path: str = "", record_path: str = ""
+) -> str:
+    """The whole result as text.  `width` in columns, by default the terminal's; `colour` by default as standard output wants.
+
+    record_path: how the record is named where that is not how the report names it.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -42,8 +50,12 @@ def table(report: Report, *, width: int | None = None, colour: bool | None = Non
     style = COLOURS.get(report.verdict, OTHERWISE)
     console.print(Text.assemble((report.service, "bold"), "  ", (words.VERDICTS[report.verdict], style)))
     console.print(Text(report.summary))
-    if report.drills:
+    if report.drills and width < NARROW:
+        _blocks(console, report)
+    elif report.drills:
         console.print(_table(report, width >= WIDE))
+    for line in words.explained(_shown(report)):
+        console.print(Text(line, "dim"))
     if report.is_repeated:
         console.print(Text(f"each number: {repeated.HEADING}", "dim"))
     if width < WIDE and words.objectives(report.objectives):
@@ -52,7 +64,7 @@ def table(report: Report, *, width: int | None = None, colour: bool | None = Non
         console.print(Text(sentence, "red"))
     for sentence in _unmeasured(report):
         console.print(Text(sentence, OTHERWISE))
-    for heading, lines in _below(report, page_path):
+    for heading, lines in _below(report, page_path, record_path or report.record_path):
         console.print(Text(f"\n{heading}", "bold"))
         for line in lines:
             _item(console, line)
@@ -79,7 +91,7 @@ def beside(comparison: Comparison) -> list[str]:
 def _unmeasured(report: Report) -> tuple[str, ...]:
     """Why drills have no judgement, and what could not be measured."""
     unjudged = tuple(
-        f"{drill.measure.name}: {drill.measure.reason or words.MEANINGS[drill.verdict]}"
+        f"{drill.measure.name}: {drill.reason}"
         for drill in report.drills if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive") and not _open(drill)
     )
     return unjudged + tuple(
@@ -145,23 +157,51 @@ def _cells(drill: Judged) -> tuple["str | object", ...]:
     """The numbers of a drill, red where they violate an objective."""
     from rich.text import Text
 
-    bad = {finding.objective for finding in drill.violations}
-    measured = drill.measure
-    if not measured.paths:
+    if not drill.measure.paths:
         return ("–",) * 6
-    reads = any(not path.writes for path in measured.paths)
-    shown = (
-        ("write_outage_s", words.worst_outage(measured, writes=True)),
-        ("read_outage_s", words.worst_outage(measured, writes=False)),
-        ("errors", str(measured.errors) if reads else "–"),
-        ("", str(measured.ambiguous) if len(measured.paths) > reads else "–"),
-        ("lost_writes", words.count(measured.lost)),
+    return tuple(Text(value, "red" if objective in drill.violated else "") for objective, value in numbers(drill))
+
+
+def numbers(drill: Judged) -> tuple[tuple[str, str], ...]:
+    """(objective that would redden it, text) in the order of the columns."""
+    measured, bad = drill.measure, drill.violated
+    return (
+        ("write_outage_s", words.worst_outage(measured, writes=True, over="write_outage_s" in bad)),
+        ("read_outage_s", words.worst_outage(measured, writes=False, over="read_outage_s" in bad)),
+        ("errors", str(measured.errors)),
+        ("", str(measured.ambiguous) if any(path.writes for path in measured.paths) else "–"),
+        ("lost_writes", words.lost(measured)),
         ("", words.redundancy(measured)),
     )
-    return tuple(Text(value, "red" if objective in bad else "") for objective, value in shown)
 
 
-def _below(report: Report, page_path: str) -> list[tuple[str, list[str]]]:
+def _shown(report: Report) -> tuple[str, ...]:
+    """The cells of the table, for those who explain them."""
+    if report.is_repeated:
+        return tuple(text for each in report.repeats for _, text in repeated.cells(each))
+    return tuple(text for drill in report.drills if drill.measure.paths for _, text in numbers(drill))
+
+
+def _blocks(console: "Console", report: Report) -> None:
+    """One block for each drill of the plan: name and verdict, and under it a line for each number."""
+    from rich.text import Text
+
+    for each in report.repeats:
+        drills = report.of(each)
+        first = drills[0]
+        times = "" if len(drills) == 1 else f" × {len(drills)}"
+        target = words.target(first.measure) if len(drills) == 1 else each.target
+        style = COLOURS.get(repeated.gravest(drills), OTHERWISE)
+        console.print(Text.assemble(f"\n{each.fault}{times} ", (target, "dim"), "  ", (repeated.verdict(drills), style)))
+        bad = {objective for drill in drills for objective in drill.violated}
+        cells = numbers(first) if len(drills) == 1 else repeated.cells(each)
+        for name, (objective, text) in zip(words.COLUMNS, cells, strict=True):
+            if text != "–" and any(drill.measure.paths for drill in drills):
+                _item(console, f"{name}: {text}", "red" if objective in bad else "")
+    console.print()
+
+
+def _below(report: Report, page_path: str, record_path: str) -> list[tuple[str, list[str]]]:
     """What stands beneath the table: headings with their lines."""
     run = report.run
     parts: list[tuple[str, list[str]]] = []
@@ -183,15 +223,15 @@ def _below(report: Report, page_path: str) -> list[tuple[str, list[str]]]:
         told.append(f"lab {run['lab']}" + ("" if fidelity == "namespaces" else f", lower fidelity ({fidelity})"))
     if run.get("seed") is not None:
         told.append(f"seed {run['seed']} (give it to --seed to strike at the same moments)")
-    told += [f"{name} {path}" for name, path in (("record", report.record_path), ("page", page_path)) if path]
+    told += [f"{name} {path}" for name, path in (("record", record_path), ("page", page_path)) if path]
     if told:
         parts.append(("This run", told))
     return parts
 
 
-def _item(console: object, line: str) -> None:
+def _item(console: "Console", line: str, style: str = "") -> None:
     """A line with a hanging indent."""
     from rich.padding import Padding
     from rich.text import Text
 
-    console.print(Padding(Text(line), (0, 0, 0, 2)))  # type: ignore[attr-defined]
+    console.print(Padding(Text(line, style), (0, 0, 0, 2)))

@@ -5,16 +5,15 @@ counted; probes and settings are asked through `tiers`, `client` and `consensus`
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from holdfast.errors import Problem
-from holdfast.topology.model import Objectives, Topology
+from holdfast.topology.model import Topology
+from holdfast.topology.numbers import beats, bounds
 from holdfast.topology.wording import in_order, shown, unknown
 
 MOST_REPLICAS = 100
 MOST_HOSTS = 1000
-SLOWEST_BEAT_S = 60.0
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")  # RFC 1123, section 2.1, in lower case as URLs are compared
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]+")  # resolvers read these as addresses
 _HIGHEST = 2**32 - 40 * MOST_HOSTS  # beyond this, counting on from a network's start could leave IPv4
@@ -35,6 +34,12 @@ def check(topology: Topology) -> tuple[Problem, ...]:
 def references(topology: Topology) -> tuple[Problem, ...]:
     """Problems that are there even if other parts of the topology could not be read."""
     return tuple(problem for rule in REFERENCES for problem in rule(topology))
+
+
+def unsound(topology: Topology) -> frozenset[str]:
+    """Tiers that name what is not there, so that nobody can tell whether the rest of them makes sense."""
+    known = _declared(topology)
+    return frozenset(name for name in known if any(to == name or to not in known for to, _, _ in _targets(topology, name)))
 
 
 def _declared(topology: Topology) -> list[str]:
@@ -74,13 +79,7 @@ def tiers_named(topology: Topology) -> Iterator[Problem]:
     """Everything that names a tier names one that is there, and not itself."""
     known = _declared(topology)
     for name in known:
-        tier = topology.tiers[name]
-        named = [(target, ("routes", protocol), "routes to") for protocol, target in tier.routes.items()]
-        named += [(target, ("uses", target), "uses") for target in tier.uses]
-        named += [(tier.on, ("on",), "lodges on")] if tier.on is not None else []
-        consensus = getattr(tier.settings, "consensus", None)
-        named += [(consensus, ("consensus",), "takes its consensus from")] if isinstance(consensus, str) else []
-        for target, keys, verb in named:
+        for target, keys, verb in _targets(topology, name):
             where = topology.located("tiers", name, *keys)
             if target == name:
                 yield Problem(f"{name} {verb} itself", where, "name another tier")
@@ -89,6 +88,17 @@ def tiers_named(topology: Topology) -> Iterator[Problem]:
     for index, drill in enumerate(topology.drills):
         if drill.tier is not None and drill.tier not in known:
             yield unknown("tier", drill.tier, known, topology.located("drills", index, "tier"))
+
+
+def _targets(topology: Topology, name: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """What this tier names, under which keys, and the verb for it."""
+    tier = topology.tiers[name]
+    yield from ((target, ("routes", protocol), "routes to") for protocol, target in tier.routes.items())
+    yield from ((target, ("uses", target), "uses") for target in tier.uses)
+    if tier.on is not None:
+        yield tier.on, ("on",), "lodges on"
+    if isinstance(consensus := getattr(tier.settings, "consensus", None), str):
+        yield consensus, ("consensus",), "takes its consensus from"
 
 
 def probes_named(topology: Topology) -> Iterator[Problem]:
@@ -258,38 +268,6 @@ def needless(topology: Topology) -> Iterator[Problem]:
         if not (name in needed or name in probed or hosts & probed or tiers[name].vip or tiers[name].routes):
             what = f"nobody routes to, uses or probes {name}"
             yield Problem(what, topology.located("tiers", name), "route to it, use it or probe it, or remove it")
-
-
-def beats(topology: Topology) -> Iterator[Problem]:
-    if not topology.probes:
-        remedy = 'add one under `probes:`, as in pages: {http: "http://TIER/", from: CLIENT, every: 50ms}'
-        yield Problem("there are no probes: nothing would be measured", topology.located("probes"), remedy)
-    for name, probe in topology.probes.items():
-        every_s = getattr(probe, "every", 1.0)
-        if not 0 < every_s <= SLOWEST_BEAT_S:
-            what = f"the probe {name} asks every {every_s:g} s"
-            yield Problem(what, topology.located("probes", name, "every"), "write more than 0 and at most 60s")
-
-
-def bounds(topology: Topology) -> Iterator[Problem]:
-    """Numbers that count something are not negative."""
-    judged: list[tuple[tuple[str | int, ...], Objectives]] = [((), topology.objectives)]
-    judged += [(("drills", index), drill.objectives) for index, drill in enumerate(topology.drills) if drill.objectives]
-    for path, objectives in judged:
-        for name in ("lost_writes", "errors"):
-            if (getattr(objectives, name) or 0) < 0:
-                where = topology.located(*path, "objectives", name)
-                yield Problem(f"the objective {name} is negative", where, "write 0 or more")
-    for tier, declared in topology.tiers.items():
-        for name, uses in declared.uses.items():
-            if uses.retries < 0:
-                yield Problem("retries is negative", topology.located("tiers", tier, "uses", name, "retries"), "write 0 or more")
-            if uses.timeout <= 0:
-                where = topology.located("tiers", tier, "uses", name, "timeout")
-                yield Problem("a timeout of 0 s lets no call succeed", where, "write a longer one, as in 2s")
-    twice = [zone for zone, times in Counter(topology.zones).items() if times > 1]
-    if twice:
-        yield Problem(f"the zone {twice[0]} is listed twice", topology.located("zones"), "list each zone once")
 
 
 REFERENCES: tuple[Rule, ...] = (names, tiers_named, probes_named, zones_named, lodging)

@@ -79,7 +79,7 @@ def _bytes(file: Path) -> bytes:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
-        near = difflib.get_close_matches(file.name, _neighbours(file), n=1)
+        near = difflib.get_close_matches(file.name, _neighbours(file), n=1, cutoff=0.8)
         guess = f"; did you mean {str(file.with_name(near[0]))!r}?" if near else ""
         remedy = f"name {file.with_name(near[0])}" if near else f"name a folder that has a {NAME}, or the file itself"
         raise Refused(Problem(f"there is no such file{guess}", str(file), remedy)) from None

@@ -75,12 +75,14 @@ def unknown(kind: str, word: str, known: Iterable[str], where: str) -> Problem:
     return Problem(f"there is no {kind} {shown(word)}{guess}", where, _choice(meant, names, f"declare the {kind} first"))
 
 
-def unknown_key(path: Keys, known: Iterable[str], where: str) -> Problem:
-    """`unknown key 'replcas' in tiers.web; did you mean 'replicas'?`"""
+def unknown_key(path: Keys, known: Iterable[str], where: str, present: Iterable[str] = ()) -> Problem:
+    """`unknown key 'replcas' in tiers.web; did you mean 'replicas'?`  `present`: keys that stand beside it."""
     names = sorted(set(known))
     meant = nearest(str(path[-1]), names)
     guess = f"; did you mean {meant!r}?" if meant else ""
     inside = f" in {dotted(path[:-1])}" if path[:-1] else ""
+    if meant in present:
+        return Problem(f"unknown key {shown(path[-1])}{inside}; {meant!r} is there already", where, "remove it")
     return Problem(f"unknown key {shown(path[-1])}{inside}{guess}", where, _choice(meant, names, "remove it"))
 
 
@@ -120,7 +122,7 @@ def translated(
         spot = _within(reading, path, each["loc"], missing=each["type"] == "missing")
         if each["type"] == "extra_forbidden":
             known = [*_known(model, each["loc"][:-1]), *(also if len(each["loc"]) == 1 else ())]
-            unknowns[spot] = unknown_key(spot, known, reading.at_key(*spot))
+            unknowns[spot] = unknown_key(spot, known, reading.at_key(*spot), _beside(reading, spot))
         elif each["type"] == "missing":
             missing.append(spot)
         else:
@@ -142,6 +144,13 @@ def _within(reading: Reading, path: Keys, loc: Keys, *, missing: bool) -> Keys:
         if held:
             path, value = (*path, step), value[step]
     return (*path, loc[-1]) if missing else path
+
+
+def _beside(reading: Reading, spot: Keys) -> list[str]:
+    value: Any = reading.value
+    for step in spot[:-1]:
+        value = value[step]
+    return [str(key) for key in value] if isinstance(value, dict) else []
 
 
 def _known(model: type[BaseModel], loc: Keys) -> list[str]:
@@ -185,6 +194,8 @@ def _wrong(spot: Keys, said: list[tuple[str, str, Any]], reading: Reading) -> Pr
     sentences = [sentence for wanted, sentence, _ in said if not wanted]
     if sentences:
         what, _, remedy = sentences[0].partition("; ")
+        if spot and spot[-1] == "every" and isinstance(value, int | float) and value > 3:
+            remedy = remedy.replace(f"as in {value}s", f"as in {value}ms")  # nobody asks a service every 50 seconds
         return Problem(f"{name}: {what}", where, remedy or f"correct {spot[-1] if spot else 'it'}")
     wanted = " or ".join(dict.fromkeys(wanted for wanted, _, _ in said))
     what = f"{name} must be {wanted}, not {shown(value)}"
