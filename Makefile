@@ -1,10 +1,14 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test engines bench lint clean
+.PHONY: help install demo test engines bench reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST))
+
+install:  ## holdfast and the real programs into .venv; then .venv/bin/holdfast
+	@tools/venv.sh engines
+	@echo ".venv/bin/holdfast is ready; for the bare word: PATH=$(CURDIR)/.venv/bin:\$$PATH"
 
 demo:  ## run the example shop, break it five ways, show what its clients saw
 	@tools/venv.sh engines,shop
@@ -20,6 +24,13 @@ engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian o
 bench:  ## measure the goals on this machine
 	@tools/venv.sh engines,shop
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+reference:  ## write docs/topology.md and the JSON Schemas anew from the models
+	@tools/venv.sh engines
+	@.venv/bin/python -m tools.reference
+	@.venv/bin/holdfast check --schema >docs/topology.schema.json
+	@.venv/bin/holdfast report --schema >docs/report.schema.json
+	@.venv/bin/holdfast report --schema baseline >docs/baseline.schema.json
 
 lint:  ## style of Python and shell
 	@tools/venv.sh test

@@ -31,7 +31,7 @@ while :; do (curl -sfo /dev/null -m 2 http://entry/ && echo $EPOCHREALTIME) & sl
 def drilled_and_heard(started: Start, here: Path, topology: Path, script: str) -> tuple[dict[str, object], float]:
     """What our probe says of its only path in the only drill, and the longest gap that the shell saw."""
     drill = started("drill", topology, "--seed", 1, "--json")
-    wait_until(lambda: drill.poll() is not None or [*here.glob("holdfast-runs/*/control.sock")], 30, "a lab that can be looked into")
+    wait_until(lambda: drill.poll() is not None or [*here.glob("holdfast-runs/*/control.sock")], 30, "opening of the lab")
     assert drill.poll() is None, drill.communicate()
     shell = started("shell", "client", "--", "bash", "-c", script)
     out, err = drill.communicate(timeout=200)

@@ -23,11 +23,11 @@ PROBES = {
 }
 
 DRILLS = [
-    {"name": "kill web", "fault": "kill", "target": "one of web", "hold_s": 3.0},
-    {"name": "freeze web", "fault": "freeze", "target": "one of web", "hold_s": 5.0},
-    {"name": "kill postgres", "fault": "kill", "target": "primary", "hold_s": 5.0},
-    {"name": "power cut primary", "fault": "power_cut", "target": "primary", "hold_s": 30.0},
-    {"name": "switchover", "fault": "switchover", "target": "db", "hold_s": 3.0},
+    {"name": "kill web", "fault": "kill", "target": "one of web", "hold_s": 3.0, "longest_s": 60.0},
+    {"name": "freeze web", "fault": "freeze", "target": "one of web", "hold_s": 5.0, "longest_s": 60.0},
+    {"name": "kill postgres", "fault": "kill", "target": "primary", "hold_s": 5.0, "longest_s": 60.0},
+    {"name": "power cut primary", "fault": "power_cut", "target": "primary", "hold_s": 30.0, "longest_s": 60.0},
+    {"name": "switchover", "fault": "switchover", "target": "db", "hold_s": 3.0, "longest_s": 60.0},
 ]
 
 
@@ -147,7 +147,7 @@ def one_drill(asked: Sequence[Asked], *, struck_s: float = 10.0, fault: str = "k
     options = {"began_s": 5.0, "mended_s": struck_s, "ended_s": end_s, **more.pop("events", {})}
     events = [Event(at_s=0.0, kind="run.began", subject="shop"), *drill_events(name, "db1", struck_s=struck_s, **options),
               Event(at_s=end_s + 1, kind="run.ended", subject="shop")]
-    drills = [{"name": name, "fault": fault, "target": "primary", "hold_s": 1.0}]
+    drills = [{"name": name, "fault": fault, "target": "primary", "hold_s": 1.0, "longest_s": 60.0}]
     return Record(meta=meta(drills=drills, **more), events=tuple(events), asked=tuple(asked))
 
 

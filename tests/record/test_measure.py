@@ -119,7 +119,7 @@ def test_every_drill_of_a_realistic_run_is_measured():
     assert round(cut.noticed_after_s, 1) == 21.3
     assert (cut.redundancy, round(cut.redundancy_back_after_s, 1)) == ("back", 39.2)
     assert abs({path.probe: path for path in cut.paths}["orders"].outage.length_s - 21.9) < 0.6
-    assert drills[4].redundancy == "not lost"
+    assert drills[4].redundancy == "not seen"
     assert drills[4].redundancy_back_after_s is None
 
 

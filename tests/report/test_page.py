@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 import pytest
 from builder import answers, one_drill, realistic, repeated
 
+from holdfast.record.event import Event
 from holdfast.record.store import Record
 from holdfast.report.baseline import baseline_of
 from holdfast.report.cells import Scale, cells
 from holdfast.report.findings import judge
+from holdfast.report.overview import overview
 from holdfast.report.page import page
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -135,3 +137,54 @@ def test_repeats_and_a_baseline_have_a_place_on_the_page():
     plain = page(realistic(), judge(realistic()))
     assert "Repeats" not in plain
     assert "Beside" not in plain
+
+
+def test_a_timeline_ends_with_its_drill():
+    record = realistic()
+    first = next(event for event in record.events if event.kind == "drill.ended")
+    later = tuple(Event(at_s=first.at_s + after_s, kind="role", subject="db9/patroni", drill="", detail={"role": "primary"})
+                  for after_s in (0.01, 0.2))
+    mended = tuple(dataclasses.replace(event, at_s=first.at_s - 0.05)
+                   if (event.kind, event.drill) == ("drill.mended", first.drill) else event for event in record.events)
+    record = Record(meta=record.meta, events=(*mended, *later), asked=record.asked)
+    html = page(record, judge(record))
+    drawing = html[html.index('<svg class="timeline"'):]
+    assert "db9" not in drawing[: drawing.index("</svg>")]
+
+
+def test_what_happened_is_told_in_words():
+    record = realistic()
+    html, _ = parsed(record)
+    happened = html[html.index('<table class="events">'):]
+    happened = happened[: happened.index("</table>")]
+    assert "after 1.50 s" in happened
+    assert "nodes: db1 360" in happened
+    for raw in ("{", "after_s", "&quot;", "drill.struck"):
+        assert raw not in happened, raw
+
+
+def test_labels_at_a_glance_keep_clear_of_limits_and_of_each_other():
+    for limits in ({"write_outage_s": 300.0, "read_outage_s": 100.0}, {"write_outage_s": 5.0, "read_outage_s": 5.0}):
+        record = realistic(objectives=limits, skipped=[{"name": "lb", "fault": "power_cut", "reason": "no virtual addresses"}])
+        report = judge(record)
+        html = overview(report)
+        labels = re.findall(r'<text(?: class="limit")? x="([\d.]+)" y="(\d+)" text-anchor="\w+">([^<]*≤[^<]*)', html)
+        assert len({y for _, y, _ in labels}) == len(labels)
+        lines = [float(x) for x in re.findall(r'class="limit"><line x1="([\d.]+)"', html)]
+        for x, told in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="start">((?:writes|reads) [^<]*)</text>', html):
+            assert not [line for line in lines if float(x) < line < float(x) + 6 * len(told)], told
+        assert "skipped: no virtual addresses" in html
+
+
+def test_the_first_of_many_repeats_stands_open_and_the_others_are_folded():
+    html, reader = parsed(repeated(3))
+    assert html.count('<details class="more">') == 5
+    assert "2 more repeats of kill web: 2 met" in html
+    assert reader.tags.count("article") == 15
+
+
+def test_tiles_and_method_tell_how_the_beat_was_kept():
+    html, _ = parsed(realistic())
+    assert "99 % asked within" in html
+    assert "<dt>redundancy back after</dt>" in html
+    assert "<dt>slowest answer</dt>" in html

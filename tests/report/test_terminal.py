@@ -9,6 +9,7 @@ from holdfast.record.event import Event
 from holdfast.record.store import Record
 from holdfast.report.baseline import baseline_of
 from holdfast.report.findings import judge
+from holdfast.report.letters import fitting
 from holdfast.report.progress import progress
 from holdfast.report.terminal import table
 
@@ -24,7 +25,7 @@ def test_the_table_never_overflows_the_terminal(width):
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_table_says_all_that_a_person_decides_on(width):
     shown = table(judge(realistic(lost=3, skipped=[SKIP])), width=width, colour=False, page_path="runs/shop.html")
-    for text in ("VIOLATED", "21.9 s", "39.2 s", "not lost", "3 of 1890 acknowledged writes were lost", "seed 4711",
+    for text in ("VIOLATED", "21.9 s", "39.2 s", "not seen", "3 of 1890 acknowledged writes were lost", "seed 4711",
                  "skipped", "this lab has no virtual addresses", "page cache", "runs/shop.html", "runs/shop.holdfast",
                  "not judged by drills",
                  "write ≤ 30 s" if width == 160 else "write outage ≤ 30 s"):
@@ -71,9 +72,9 @@ def test_progress_says_what_the_steady_state_is_missing_and_when_service_is_back
     with progress(stream) as shown:
         missing = {"missing": ["db2/patroni", "orders"]}
         shown.saw(Event(at_s=1.0, kind="waiting", subject="steady state", drill="kill", detail=missing))
-        shown.saw(Event(at_s=2.0, kind="drill.struck", subject="db1", drill="kill"))
-        shown.saw(Event(at_s=2.9, kind="service.back", subject="orders", drill="kill"))
-        shown.saw(Event(at_s=3.0, kind="something new"))
+        shown.saw(Event(at_s=4.0, kind="drill.struck", subject="db1", drill="kill"))
+        shown.saw(Event(at_s=4.9, kind="service.back", subject="orders", drill="kill"))
+        shown.saw(Event(at_s=5.0, kind="something new"))
     assert "waiting for steady state: db2/patroni, orders" in stream.getvalue()
     assert "orders back after 900 ms" in stream.getvalue()
 
@@ -98,3 +99,45 @@ def test_a_comparison_tells_warnings_and_what_is_missing_and_better():
     shown = table(report, width=160, colour=False)
     for text in ("Beside the baseline", "warning: the lab was namespaces, now it is loopback", "better", "within the tolerance"):
         assert text in shown
+
+
+def test_a_narrow_terminal_gets_a_block_for_each_drill():
+    report = judge(realistic(lost=3, skipped=[SKIP]))
+    narrow, wide = (table(report, width=width, colour=False) for width in (70, 80))
+    assert "  write outage: 21.9 s\n" in narrow
+    assert "─" not in narrow
+    assert "─" in wide
+
+
+def test_progress_without_a_terminal_tells_waits_only_when_they_are_long_and_once():
+    stream = io.StringIO()
+    with progress(stream) as shown:
+        for event in realistic().events:
+            shown.saw(event)
+    lines = stream.getvalue().splitlines()
+    assert sum("starting hosts" in line for line in lines) == 1
+    assert not [line for line in lines if "waiting for steady state" in line], "it took 1.5 s in each drill"
+    assert not [line for line in lines if line.startswith("           ")]
+    stream = io.StringIO()
+    with progress(stream) as shown:
+        shown.saw(Event(at_s=8.0, kind="drill.began", subject="kill web", drill="kill web"))
+        for at_s in (9.0, 10.5, 12.0, 20.0):
+            shown.saw(Event(at_s=at_s, kind="role", subject="db1", drill="kill web", detail={"role": ""}))
+        shown.saw(Event(at_s=21.0, kind="drill.steady", subject="kill web", drill="kill web"))
+    assert [line for line in stream.getvalue().splitlines() if "waiting" in line] == ["    8.0 s  waiting for steady state"]
+
+
+def test_a_stream_that_knows_only_ascii_gets_plain_letters_and_no_exception():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    shown = fitting(table(judge(realistic()), width=100, colour=False), stream)
+    stream.write(shown)
+    assert "write outage <= 30 s" in shown
+    with progress(stream) as told:
+        told.saw(Event(at_s=0.0, kind="run.began", subject="caf\u00e9 \u2013 \u2713"))
+    assert b"caf? - +" in raw.getvalue()
+
+
+def test_the_record_can_be_named_from_here():
+    shown = table(judge(realistic()), width=100, colour=False, record_path="here/record.sqlite")
+    assert "record here/record.sqlite" in shown

@@ -71,7 +71,8 @@ def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     """A planned change of a tier without state promises no error, whether or not the user says so."""
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
-        "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s, "timer_s": round(timer_s(drill, topology), 6),
+        "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s,
+        "timer_s": round(timer_s(drill, topology), 6),
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}

@@ -145,7 +145,7 @@ def _carry_out(session: Callable[[], Awaitable[object]], store: Store, folder: P
             raise store.failed from None
         print(f"interrupted; what was measured is kept in {folder}", file=sys.stderr)
         return 130
-    except (Refused, BaseExceptionGroup) as error:
+    except (Exception, BaseExceptionGroup) as error:
         refused = store.failed or leaf(error, Refused)
         if refused is None:
             raise

@@ -40,8 +40,9 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
     found = [*_unmeasured((), topology.objectives, topology)] if topology.probes else []
     for index, drill in enumerate(topology.drills if topology.probes else ()):
         found += _unmeasured(("drills", index), drill.objectives, topology) if drill.objectives else []
+    known = {*topology.tiers, *(place.name for place in topology.places)}
     for name, declared in topology.probes.items():
-        if not all(tiers_at(topology, target) for target in declared.tiers):
+        if not known.issuperset(declared.tiers):
             continue
         if isinstance(declared, Ledger):
             found += _ledger_objections(name, declared, topology)

@@ -69,9 +69,13 @@ def _plain_variables(value: Mapping[str, str]) -> Mapping[str, str]:
 
 class Settings(Declared):
     run: Annotated[str, AfterValidator(_splits)]
+    """The command line; relative paths start at the topology's folder. It listens on $HOST:$PORT."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    """What it is told as PORT."""
     health: Annotated[str, AfterValidator(_starts_with_slash)] = "/"
+    """A path that it answers with 200 while it can serve."""
     env: Annotated[Mapping[str, str], AfterValidator(_plain_variables)] = {}
+    """More variables for it."""
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:

@@ -28,7 +28,9 @@ TUNING = "etcd documentation, Tuning: time parameters"
 
 class Settings(Declared):
     heartbeat: Duration = 0.1
+    """How often a leader says that it is there."""
     election_timeout: Duration = 1.0
+    """How long its silence is borne."""
     single: bool = False
     """One member on purpose, without redundancy: for trying something out."""
 

@@ -42,7 +42,9 @@ _HEALTH: Mapping[str, tuple[int, str]] = {
 
 class Settings(Declared):
     advert: Duration = 0.1
+    """How often the holder of the address says that it is there."""
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,15}$")] = "eth0"
+    """The network card that bears the address."""
 
 
 def balancer_of(tier: str) -> str:

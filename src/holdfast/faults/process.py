@@ -73,6 +73,7 @@ class Starve(Settings):
     share: Share = 0.95
     """How much of the time the host gets no CPU."""
     period: Duration = 0.2
+    """The rhythm in which it gets some and gets none."""
 
 
 @fault(needs="pause", settings=Starve)

@@ -35,8 +35,11 @@ class _Settings(BaseModel):
 
 class Http(_Settings):
     http: Annotated[str, AfterValidator(_plain_http)]
+    """What to ask, with a tier or a host as its name."""
     every: Duration = 0.05
+    """How often, answered or not."""
     expect: Annotated[int, Field(ge=100, le=599)] = 200
+    """The status that counts as a good answer."""
 
     @property
     def tiers(self) -> tuple[str, ...]:
@@ -45,8 +48,11 @@ class Http(_Settings):
 
 class Ledger(_Settings):
     ledger: str
+    """The database tier to which numbered writes go."""
     through: str | None = None
+    """The tier by which they go; the database's own hosts if not given."""
     every: Duration = 0.02
+    """How often, answered or not."""
 
     @property
     def tiers(self) -> tuple[str, ...]:

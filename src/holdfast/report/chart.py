@@ -22,6 +22,9 @@ LATENCY = 58
 LETTER = 6.3
 """Width of a letter at the size of labels, roughly; for keeping labels apart."""
 
+BOLD = 7.4
+"""Likewise, of bold letters."""
+
 LEADING = ("primary", "leader", "active", "master")
 FLOOR_S = 0.001
 """The bottom of the latency scale."""
@@ -178,9 +181,10 @@ def _path(
         mended = ", ended by mending" if outage.by_mending else ""
         label = f"{'write' if path.writes else 'read'} outage {length}{mended}"
         end = "" if outage.ended_s is None else f"V{y + 17:.1f}"
-        inside = x2 + 8 + len(label) * LETTER < WIDTH
+        long = len(label) * BOLD
+        inside = x2 + 8 + long < WIDTH
         text = f'x="{x2 + 6:.1f}" y="{y + 14:.1f}"' if inside else f'x="{x1 - 6:.1f}" y="{y + 14:.1f}" text-anchor="end"'
-        if not inside and x1 - 6 - len(label) * LETTER < LEFT:
+        if not inside and x1 - 6 - long < LEFT:
             text = f'x="{(x1 + x2) / 2:.1f}" y="{y + 7:.1f}" text-anchor="middle"'
         drawn.append(
             f'<g class="outage"><title>{escape(f"{path.probe}: {label}")}</title>'

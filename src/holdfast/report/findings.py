@@ -156,7 +156,7 @@ def judge(record: Record, *, strict: bool = False, baseline: Baseline | None = N
     return Report(
         service=service, verdict=verdict, exit_code=exit_code, drills=drills,
         summary=_summary(verdict, drills, record.ended) + uncompared,
-        objectives=measured(limits, probes), not_judged=not_judged(limits, probes),
+        objectives=measured(limits, probes), not_judged=_not_judged(limits, own, probes),
         problems=tuple(event for event in record.events if event.kind == "problem"), crashed=not record.ended,
         run=run, probes=probes, hosts=tuple(record.meta.get("hosts") or ()), record_path=record.path,
         repeats=repeated, baseline=comparison,
@@ -242,3 +242,12 @@ def _summary(verdict: RunVerdict, drills: tuple[Judged, ...], ended: bool) -> st
     if not done and verdict == "inconclusive":
         return f"No drill was executed to its end: {', '.join(parts)}.{end}"
     return f"{words.plural(len(drills), 'drill')}: {', '.join(parts)}; {words.MEANINGS[verdict]}.{end}"
+
+
+def _not_judged(
+    limits: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]], probes: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Of the run, and of single drills where they ask for more."""
+    told = not_judged(limits, probes)
+    more = ((name, sentence) for name, asked in own.items() for sentence in not_judged(asked, probes))
+    return (*told, *(f"{name}: {sentence}" for name, sentence in more if sentence not in told))

@@ -27,7 +27,8 @@ def overview(report: Report) -> str:
     per_s = (WIDTH - LEFT - RIGHT) / full_s
     shown = [(LEFT + limits[key] * per_s, f"{name} ≤ {words.limit(key, limits[key])}") for key, name, _ in OBJECTIVES
              if key in limits and limits[key] <= full_s]
-    beyond = [f"{name} ≤ {words.limit(key, limits[key])}" for key, name, _ in OBJECTIVES if key in limits and limits[key] > full_s]
+    beyond = [f"{name} ≤ {words.limit(key, limits[key])}" for key, name, _ in OBJECTIVES
+              if key in limits and limits[key] > full_s]
     top = 8 + 16 * (len(shown) + bool(beyond))
     bottom = top + ROW * len(report.drills)
     drawn = [_limit(x, label, 13 + 16 * row, bottom) for row, (x, label) in enumerate(shown)]
@@ -62,7 +63,9 @@ def _row(drill: Judged, y: float, per_s: float, full_s: float, lines: list[float
     if not drill.measure.paths:
         why = words.VERDICTS[drill.verdict] + (f": {drill.reason}" if drill.reason else "")
         why = why if len(why) <= 90 else why[:89] + "…"
-        parts.append(f'<text class="tick" x="{LEFT + 2}" y="{y + 18}">{escape(why)}</text>')
+        x, anchor = _place(LEFT + 2, len(why) * LETTER, lines)
+        parts.append(f'<g class="bar"><text class="tick" x="{x:.1f}" y="{y + 18}" text-anchor="{anchor}">{escape(why)}'
+                     "</text></g>")
     for number, (objective, kind, writes) in enumerate(OBJECTIVES):
         over = objective in drill.violated
         text = words.worst_outage(drill.measure, writes=writes, over=over)

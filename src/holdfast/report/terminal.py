@@ -92,7 +92,8 @@ def _unmeasured(report: Report) -> tuple[str, ...]:
     """Why drills have no judgement, and what could not be measured."""
     unjudged = tuple(
         f"{drill.measure.name}: {drill.reason}"
-        for drill in report.drills if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive") and not _open(drill)
+        for drill in report.drills if drill.verdict in ("void", "unsteady", "not_mended", "inconclusive")
+        and (drill.measure.reason or not _open(drill))
     )
     return unjudged + tuple(
         f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in _open(drill)
@@ -141,7 +142,7 @@ def _repeated_rows(made: "Table", report: Report, wide: bool) -> None:
 
     for each in report.repeats:
         drills = report.of(each)
-        bad = {finding.objective for drill in drills for finding in drill.violations}
+        bad = {objective for drill in drills for objective in drill.violated}
         times = "" if len(drills) == 1 else f" × {len(drills)}"
         names = (each.fault + times, each.target)
         limits = words.objectives(drills[0].objectives, short=True)

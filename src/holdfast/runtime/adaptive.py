@@ -5,7 +5,7 @@ advance.
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock
+from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
@@ -65,7 +65,8 @@ class AdaptiveLimiter:
         self.window_calls = checks.whole("window_calls", window_calls, low=1)
         self._is_drop = checks.matcher("dropped_on", dropped_on)
         self._slots = Slots(int(self._limit), checks.whole("max_waiting", max_waiting, low=0))
-        self.name, self._clock, self._lock, self._memory = name, clock, allocate_lock(), None
+        self.name, self._clock, self._lock = name, clock, RLock()
+        self._memory: Any = None
         self._begin(clock())
 
     @property
@@ -85,7 +86,7 @@ class AdaptiveLimiter:
             raise self._full()
         began_s, in_flight, counts, dropped = self._clock(), self._slots.taken, False, False
         try:
-            result = once(function, args, kwargs)
+            result: R = once(function, args, kwargs)
             counts = True
             return result
         except Exception as error:

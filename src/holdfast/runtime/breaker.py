@@ -195,7 +195,12 @@ class CircuitBreaker:
                 self._move("half_open", now_s, "waited", news)
             era = self._era
             let_in = era.admits or (type(era) is HalfOpen and era.admit())
-        self._tell(news)
+        try:
+            self._tell(news)
+        except BaseException:  # Ctrl-C within a listener: the trial that was given will not be made
+            if let_in:
+                self._end(era, "ignored", None, None)
+            raise
         if not let_in:
             self._reject(era, now_s)
         return era
@@ -209,10 +214,26 @@ class CircuitBreaker:
         raise CircuitOpenError(self.name, era.state, again_s)
 
     def _raised(self, era: Era, error: BaseException, started_s: float | None) -> None:
-        self._end(era, judge.of_error(era.settings, error), started_s, error)
+        try:
+            outcome = judge.of_error(era.settings, error)
+        except BaseException:  # Ctrl-C within a predicate: the slot must come back all the same
+            self._end(era, "ignored", None, None)
+            raise
+        self._end(era, outcome, started_s, error)
 
     def _returned(self, era: Era, result: object, started_s: float | None) -> None:
-        self._end(era, judge.of_result(era.settings, result), started_s, None)
+        try:
+            outcome = judge.of_result(era.settings, result)
+        except BaseException:
+            self._end(era, "ignored", None, None)
+            raise
+        self._end(era, outcome, started_s, None)
+
+    def _give_back(self, era: HalfOpen) -> None:
+        """A trial that has not begun: as if it had never been asked for."""
+        with self._lock:
+            era.given -= 1
+            era.in_flight -= 1
 
     def _end(self, era: Era, outcome: Outcome, started_s: float | None, error: BaseException | None) -> bool:
         """Whether it counted: not when the era is over."""

@@ -22,7 +22,8 @@ def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
         # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the
         # callee.
         return "failure" if type(error).__name__ == "CancelledError" and _our_deadline_passed() else "ignored"
-    if isinstance(error, Rejected) and not isinstance(error, TimeoutError):
+    late = isinstance(error, Rejected) and isinstance(error, TimeoutError)  # our own deadline
+    if isinstance(error, Rejected) and not (late and getattr(error, "begun", True)):
         return "ignored"  # a policy within refused: the callee was not asked
     kind = type(error)
     if kind.__name__ == "CancelledError" and kind.__module__.startswith("concurrent.futures"):
@@ -30,7 +31,7 @@ def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
     try:
         if _matches(settings.ignore_on, error):
             return "ignored"
-        return "failure" if _matches(settings.failure_on, error) else "success"
+        return "failure" if late or _matches(settings.failure_on, error) else "success"
     except Exception:
         _log_broken_predicate("of exceptions")
         return "failure"
@@ -55,14 +56,7 @@ def _matches(errors: Errors, error: BaseException) -> bool:
 def _our_deadline_passed() -> bool:
     """A deadline around the breaker ends its call by cancelling it.  Whoever uses one has loaded its module."""
     module = sys.modules.get("holdfast.runtime.deadlines")
-    limit = None if module is None else module._CURRENT.get()
-    passed = False
-    while limit is not None:
-        if limit.over:
-            return False  # the loser of a race: given up, not too slow
-        passed = passed or limit.at_s <= limit.clock()
-        limit = limit.outer
-    return passed
+    return module is not None and bool(module.has_passed())
 
 
 def _log_broken_predicate(which: str) -> None:

@@ -60,13 +60,21 @@ class Permit:
         """The settings judge whether this result is a success."""
         from holdfast.runtime import breaker_judge as judge
 
-        return self._end(judge.of_result(self._era.settings, result))
+        try:
+            return self._end(judge.of_result(self._era.settings, result))
+        except BaseException:  # Ctrl-C within a predicate: the slot must come back all the same
+            self.ignore()
+            raise
 
     def raised(self, error: BaseException) -> bool:
         """The settings judge whether this exception is a failure."""
         from holdfast.runtime import breaker_judge as judge
 
-        return self._end(judge.of_error(self._era.settings, error), error)
+        try:
+            return self._end(judge.of_error(self._era.settings, error), error)
+        except BaseException:
+            self.ignore()
+            raise
 
     def __enter__(self) -> Permit:
         return self
@@ -112,9 +120,9 @@ def _entered_elsewhere(inside: dict[Any, Any], frame: FrameType) -> Any:
     """Entered by one function and left by another, as contextlib.ExitStack does: both are methods of the same object."""
     owner = frame.f_locals.get("self")
     waiting = list(inside)
-    for key in reversed(waiting):
-        if owner is not None and key.f_locals.get("self") is owner:
-            return inside.pop(key)
-    if not waiting:
-        raise RuntimeError("a circuit breaker was left that had not been entered")
-    return inside.pop(waiting[-1])
+    of_owner = [key for key in waiting if owner is not None and key.f_locals.get("self") is owner]
+    for key in (*reversed(of_owner), *reversed(waiting)):
+        entry = inside.pop(key, None)  # None: another thread has left by it meanwhile
+        if entry is not None:
+            return entry
+    raise RuntimeError("a circuit breaker was left that had not been entered")

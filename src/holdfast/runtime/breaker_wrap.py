@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from math import inf
 
-from holdfast.runtime.breaker_eras import Counting, Standing
+from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing
 from holdfast.runtime.errors import CircuitOpenError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
     from typing import Any, ParamSpec, TypeVar
 
     from holdfast.runtime.breaker import CircuitBreaker, Era
@@ -115,9 +115,22 @@ def _watch(breaker: CircuitBreaker, era: Era, function: Callable[..., Any], args
         breaker._raised(era, error, started_s)
         raise
     if type(result) is _Coroutine:
+        if type(era) is HalfOpen:
+            # A coroutine that is dropped, or cancelled before its first step, tells nobody: it asks again when it begins.
+            breaker._give_back(era)
+            return _admitted_late(breaker, result)
         return _awaited(breaker, era, started_s, result)
     breaker._returned(era, result, started_s)
     return result
+
+
+async def _admitted_late(breaker: CircuitBreaker, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        era = breaker._admit()
+    except CircuitOpenError:
+        coroutine.close()
+        raise
+    return await _awaited(breaker, era, breaker._clock(), coroutine)
 
 
 async def _awaited(breaker: CircuitBreaker, era: Era, started_s: float | None, awaitable: Awaitable[Any]) -> Any:

@@ -6,7 +6,7 @@ The rule is gRPC's "retry throttling" (gRFC A6): a bucket of `max_tokens`; a fai
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 
 from holdfast.runtime import checks
 
@@ -25,7 +25,7 @@ class RetryBudget:
         self.max_tokens = checks.number("max_tokens", max_tokens, low=0.0, high=1000.0, low_open=True)
         self.token_ratio = checks.number("token_ratio", token_ratio, low=0.0, high=self.max_tokens, low_open=True)
         self.tokens = self.max_tokens
-        self._lock = allocate_lock()
+        self._lock = RLock()
 
     @property
     def allows(self) -> bool:

@@ -5,10 +5,11 @@ thread.
 from __future__ import annotations
 
 import functools
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
-from holdfast.runtime.calling import is_async, once
+from holdfast.runtime.calling import is_async, once, refuse_coroutine
 from holdfast.runtime.deadlines import remaining_s
 from holdfast.runtime.rejections import BulkheadFull
 from holdfast.runtime.slots import Slots
@@ -68,7 +69,8 @@ class Bulkhead:
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.acquire()
         try:
-            return once(function, args, kwargs)
+            result: R = once(function, args, kwargs)
+            return result
         finally:
             self._slots.give()
 
@@ -83,23 +85,32 @@ class Bulkhead:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         # Written out, as in Retry: these lines are paid on every call.
         take, give = self._slots.take, self._slots.give
+        wrapper: Any
         if is_async(function):
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            async def awaiting(*args: Any, **kwargs: Any) -> Any:
                 if not take():
                     await self.aacquire()
                 try:
                     return await function(*args, **kwargs)  # type: ignore[misc]
                 finally:
                     give()
+
+            wrapper = awaiting
         else:
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
+            def calling(*args: Any, **kwargs: Any) -> Any:
                 if not take():
                     self.acquire()
                 try:
-                    return function(*args, **kwargs)
+                    result = function(*args, **kwargs)
+                    if type(result) is CoroutineType:
+                        refuse_coroutine(result)
+                    return result
                 finally:
                     give()
-        return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+            wrapper = calling
+        wrapped: Callable[P, R] = functools.wraps(function)(wrapper)
+        return wrapped
 
     def __enter__(self) -> Self:
         self.acquire()

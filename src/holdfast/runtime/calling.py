@@ -81,10 +81,16 @@ async def asleep(seconds: float) -> None:
 
 def wrap(policy: Policy, function: Callable[P, R]) -> Callable[P, R]:
     """The function with every call of it made through the policy."""
+    wrapper: Any
     if is_async(function):
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        async def awaiting(*args: Any, **kwargs: Any) -> Any:
             return await policy.acall(function, *args, **kwargs)
+
+        wrapper = awaiting
     else:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def calling(*args: Any, **kwargs: Any) -> Any:
             return policy.call(function, *args, **kwargs)
-    return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+        wrapper = calling
+    wrapped: Callable[P, R] = functools.wraps(function)(wrapper)
+    return wrapped

@@ -43,7 +43,7 @@ def optional(check: Callable[..., Any], setting: str, value: Any, **bounds: Any)
 def one_of(setting: str, value: Any, choices: Iterable[str]) -> str:
     if value not in (known := tuple(choices)):
         raise ValueError(f"{setting} is {value!r}; it must be one of {', '.join(map(repr, known))}")
-    return value
+    return str(value)
 
 
 def function(setting: str, value: Any) -> Any:
@@ -62,4 +62,5 @@ def matcher(setting: str, value: Any) -> Callable[[Any], bool]:
         return lambda error: isinstance(error, kinds)
     if isinstance(value, type) or not callable(value):
         raise ValueError(f"{setting} is {value!r}; it must be an exception class, a tuple of them or a function of the exception")
-    return value
+    chosen: Callable[[Any], bool] = value
+    return chosen

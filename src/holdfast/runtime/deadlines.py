@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["Timeout", "check_deadline", "deadline", "remaining_s"]
+__all__ = ["Timeout", "check_deadline", "deadline", "has_passed", "remaining_s"]
 
 
 class _Limit:
@@ -56,6 +56,17 @@ def remaining_s(at_most: float | None = None) -> float | None:
     return left_s if at_most is None else min(left_s, at_most)
 
 
+def has_passed() -> bool:
+    """Whether time itself ended the nearest deadline or one around it; False for a loser of a race, which was given up."""
+    limit, passed = _CURRENT.get(), False
+    while limit is not None:
+        if limit.over:
+            return False
+        passed = passed or limit.at_s <= limit.clock()
+        limit = limit.outer
+    return passed
+
+
 def check_deadline() -> None:
     """For loops in plain code: raises DeadlineExceeded once the time is over."""
     limit = _CURRENT.get()
@@ -83,7 +94,7 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
         assert self._token is None, "one deadline object serves one block"
         self._limit = _Limit(self._clock() + self._seconds, self._clock, _CURRENT.get())
         if self._limit.left_s() <= 0.0:
-            raise self._late("the deadline had passed before the call")
+            raise self._late("the deadline had passed before the call", begun=False)
         self._token = _CURRENT.set(self._limit)
         return self
 
@@ -97,7 +108,11 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
         self.__enter__()
         assert self._limit is not None
         self._timeout = asyncio.timeout(self._limit.left_s())
-        await self._timeout.__aenter__()
+        try:
+            await self._timeout.__aenter__()
+        except BaseException:  # it refuses outside of a task
+            self.__exit__()
+            raise
         return self
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
@@ -116,8 +131,8 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
         if self._limit is not None:
             self._limit.over = True
 
-    def _late(self, why: str) -> DeadlineExceeded:
-        return DeadlineExceeded(why, policy=self._policy)
+    def _late(self, why: str, *, begun: bool = True) -> DeadlineExceeded:
+        return DeadlineExceeded(why, policy=self._policy, begun=begun)
 
 
 class Timeout:
@@ -140,10 +155,10 @@ class Timeout:
         outer = _CURRENT.get()
         limit = _Limit(self._clock() + self.seconds, self._clock, outer)
         if outer is not None and outer.left_s() <= 0.0:
-            raise DeadlineExceeded("the deadline had passed before the call", policy=self.name)
+            raise DeadlineExceeded("the deadline had passed before the call", policy=self.name, begun=False)
         token = _CURRENT.set(limit)
         try:
-            result = once(function, args, kwargs)
+            result: R = once(function, args, kwargs)
         finally:
             _CURRENT.reset(token)
         if self.late_result == "raise" and limit.left_s() <= 0.0:

@@ -77,8 +77,10 @@ class Hedge:
         from holdfast.runtime.racing import race
 
         if not self._room.take():
-            return once(function, args, kwargs)
-        return race(self, function, args, kwargs)  # type: ignore[no-any-return]
+            result: R = once(function, args, kwargs)
+            return result
+        answer: R = race(self, function, args, kwargs)
+        return answer
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         return wrap(self, function)

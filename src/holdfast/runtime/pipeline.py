@@ -34,8 +34,9 @@ class Pipeline:
                     raise ValueError(f"policies has {policy!r}; each must be a policy, with call, acall and use as a decorator")
         self.policies = policies
         # retry.call(breaker.call, bulkhead.call, function, ...): each takes the next one for its function.
-        self.call: Callable[..., Any] = partial(*[policy.call for policy in policies])
-        self.acall: Callable[..., Any] = partial(*[policy.acall for policy in policies])
+        first, others = policies[0], policies[1:]
+        self.call: Callable[..., Any] = partial(first.call, *[policy.call for policy in others])
+        self.acall: Callable[..., Any] = partial(first.acall, *[policy.acall for policy in others])
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         for policy in reversed(self.policies):

@@ -89,7 +89,10 @@ def race(hedge: Hedge, function: Callable[..., Any], args: tuple[Any, ...], kwar
                     hedge._room.give()
                     more = False
                 if more:
-                    begin()
+                    try:
+                        begin()
+                    except RuntimeError:  # no more threads are to be had: then without another attempt
+                        more = False
             elif ended.error is None:
                 hedge.budget.succeeded()
                 return ended.result

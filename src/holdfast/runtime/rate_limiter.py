@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from _thread import allocate_lock
+from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
@@ -60,7 +60,7 @@ class RateLimiter:
         self._slack_s = self._step_s * (self.burst - 1)
         self._next_s = float("-inf")  # the "theoretical arrival time" of the next call
         self._freed: list[float] = []  # moments that were given up, earliest first
-        self._lock = allocate_lock()
+        self._lock = RLock()
 
     def acquire(self) -> None:
         """Returns when the call may go; RateLimited when that is too far off."""
@@ -94,7 +94,7 @@ class RateLimiter:
 
     def _reserve(self) -> float:
         """The moment of the call, on the clock."""
-        patience_s = self.max_wait_s and remaining_s(self.max_wait_s)
+        patience_s = (remaining_s(self.max_wait_s) or 0.0) if self.max_wait_s else 0.0
         with self._lock:
             now_s = self._clock()
             moment_s = self._earliest_s(now_s)
@@ -113,7 +113,8 @@ class RateLimiter:
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.acquire()
-        return once(function, args, kwargs)
+        result: R = once(function, args, kwargs)
+        return result
 
     async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         await self.aacquire()

@@ -79,10 +79,11 @@ class BreakerRegistry:
         with self._lock:
             self._settings = settings
             self._own = self._own if own is None else dict(own)
-            for key, breaker in self._breakers.items():
-                wanted = self._own.get(key, settings)
-                if breaker.settings != wanted:
-                    breaker.configure(wanted)
+            wanted = [(breaker, self._own.get(key, settings)) for key, breaker in self._breakers.items()]
+        # Without the lock: this calls listeners, and they may use the registry.
+        for breaker, its_own in wanted:
+            if breaker.settings != its_own:
+                breaker.configure(its_own)
 
     def _made(self, key: Hashable) -> CircuitBreaker:
         settings = self._own.get(key, self._settings)

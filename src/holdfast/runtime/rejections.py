@@ -16,7 +16,13 @@ class RateLimited(Rejected):  # noqa: N818
 
 
 class DeadlineExceeded(Rejected, TimeoutError):  # noqa: N818
-    """The time is over: the call was not begun, or (only in async code) it was cancelled while it ran."""
+    """The time is over: the call was not begun (`begun` is False), or (only in async code) it was cancelled while it ran."""
+
+    def __init__(
+        self, message: str = "", *, retry_after_s: float | None = None, policy: str = "", begun: bool = True,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, policy=policy)
+        self.begun = begun
 
 
 class Throttled(Rejected):  # noqa: N818

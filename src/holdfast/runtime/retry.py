@@ -108,7 +108,8 @@ class Retry:
                 if self.budget is not None:
                     self.budget.succeeded()
                 return result
-        return self._again(_Series(self, began_s), error, result, function, args, kwargs)
+        last: R = self._again(_Series(self, began_s), error, result, function, args, kwargs)
+        return last
 
     async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         began_s = 0.0 if self.total_s is None else self._clock()
@@ -130,8 +131,9 @@ class Retry:
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         # Written out instead of `wrap`: one call less, or one coroutine less, on the way of every success.
+        wrapper: Any
         if is_async(function):
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            async def awaiting(*args: Any, **kwargs: Any) -> Any:
                 began_s = 0.0 if self.total_s is None else self._clock()
                 error, result = None, None
                 try:
@@ -146,8 +148,10 @@ class Retry:
                             self.budget.succeeded()
                         return result
                 return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
+
+            wrapper = awaiting
         else:
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
+            def calling(*args: Any, **kwargs: Any) -> Any:
                 began_s = 0.0 if self.total_s is None else self._clock()
                 error, result = None, None
                 try:
@@ -157,12 +161,17 @@ class Retry:
                         raise
                     error = raised
                 else:
+                    if type(result) is CoroutineType:
+                        refuse_coroutine(result)
                     if self._unwanted is None or not self._unwanted(result):
                         if self.budget is not None:
                             self.budget.succeeded()
                         return result
                 return self._again(_Series(self, began_s), error, result, function, args, kwargs)
-        return functools.wraps(function)(wrapper)  # type: ignore[return-value]
+
+            wrapper = calling
+        wrapped: Callable[P, R] = functools.wraps(function)(wrapper)
+        return wrapped
 
     def _again(
         self, series: _Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
@@ -170,6 +179,8 @@ class Retry:
         try:
             while (delay_s := series.pause_s(error, result)) is not None:
                 self._sleep(delay_s)
+                if series.over():
+                    break
                 error, result = None, None
                 try:
                     result = function(*args, **kwargs)
@@ -191,6 +202,8 @@ class Retry:
         try:
             while (delay_s := series.pause_s(error, result)) is not None:
                 await self._asleep(delay_s)
+                if series.over():
+                    break
                 error, result = None, None
                 try:
                     result = await settled(function, args, kwargs)
@@ -238,15 +251,23 @@ class _Series:
             if not asked_s <= retry.max_retry_after_s:  # NaN does not pass either
                 return None
             delay_s = max(delay_s, asked_s)
-        left_s = remaining_s()
-        if left_s is None:
-            left_s = math.inf
-        if retry.total_s is not None:
-            left_s = min(left_s, self.began_s + retry.total_s - retry._clock())
-        if delay_s >= left_s:  # sleeping would only make the failure later
+        if delay_s >= self._left_s():  # sleeping would only make the failure later
             return None
         self._tell(RetryEvent(retry.name, self.failed, delay_s, error, result))
         return delay_s
+
+    def over(self) -> bool:
+        """After a pause: it may have lasted longer than it was meant to, on a busy or a suspended machine."""
+        return self._left_s() <= 0.0
+
+    def _left_s(self) -> float:
+        left_s = remaining_s()
+        if left_s is None:
+            left_s = math.inf
+        if self.retry.total_s is None:
+            return left_s
+        own_s: float = self.began_s + self.retry.total_s - self.retry._clock()
+        return min(left_s, own_s)
 
     def _tell(self, event: RetryEvent) -> None:
         if self.retry._listener is not None:

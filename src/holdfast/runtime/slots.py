@@ -7,7 +7,7 @@ been served, and gives back what it will not use; so no slot is ever lost.
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 from collections import deque
 from typing import Any
 
@@ -58,7 +58,7 @@ class Slots:
         self.size, self.max_waiting, self.debt = size, max_waiting, 0
         self.free: deque[None] = deque([None] * size)
         self.waiters: deque[Any] = deque()
-        self.lock = allocate_lock()
+        self.lock = RLock()  # a garbage collection within may end a call of the same thread
         self.shut = False
 
     @property
@@ -146,7 +146,7 @@ class Slots:
         with self.lock:
             if not waiter.served:
                 self.waiters.remove(waiter)
-            return waiter.served
+            return bool(waiter.served)
 
     def _serve(self) -> None:
         with self.lock:

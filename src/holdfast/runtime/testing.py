@@ -61,7 +61,7 @@ def run(main: Coroutine[Any, Any, Any], clock: FakeClock) -> Any:
     import asyncio
     import selectors
 
-    class Leaping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    class Leaping(selectors.DefaultSelector):
         def select(self, timeout: float | None = None) -> Any:
             ready = super().select(None if timeout is None else 0)
             if not ready and timeout:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from _thread import allocate_lock
+from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
@@ -59,7 +59,7 @@ class Throttle:
         self.window_s = checks.number("window_s", window_s, low=0.0, low_open=True)
         self._is_rejection = checks.matcher("rejected_on", rejected_on)
         self._is_rejected = checks.optional(checks.function, "rejected", rejected)
-        self.name, self._clock, self._lock = name, clock, allocate_lock()
+        self.name, self._clock, self._lock = name, clock, RLock()
         self._rng = random.Random() if rng is None else rng
         self._requests, self._accepts = [0] * BUCKETS, [0] * BUCKETS
         self._width_s = self.window_s / BUCKETS
@@ -120,7 +120,7 @@ class Throttle:
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         ticket = self.acquire()
         try:
-            result = once(function, args, kwargs)
+            result: R = once(function, args, kwargs)
         except BaseException as error:
             self._judge(ticket, error, None)
             raise

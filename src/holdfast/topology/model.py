@@ -25,9 +25,13 @@ class Objectives(Declared):
     """What the service is meant to keep.  Missing ones are not judged."""
 
     availability: Share | None = None
+    """What is promised over a year: kept in the record, not judged by drills."""
     write_outage: Duration | None = None
+    """The longest that writes may fail: a ledger probe measures it."""
     read_outage: Duration | None = None
+    """The longest that pages may fail: an http probe measures it."""
     lost_writes: int | None = 0
+    """Acknowledged writes that may be gone at the end."""
     errors: int | None = None
     """Failed questions allowed in one drill, over all probes of reads."""
 
@@ -36,13 +40,16 @@ class Client(Declared):
     """A host from which probes ask."""
 
     zone: str | None = None
+    """The first zone if not given."""
 
 
 class Uses(Declared):
     """How a tier calls another one."""
 
     timeout: Duration = 2.0
+    """How long one call may take."""
     retries: int = 1
+    """How often a call is tried again."""
 
 
 class Drilled(Declared):
@@ -51,10 +58,15 @@ class Drilled(Declared):
     model_config = ConfigDict(populate_by_name=True)
 
     fault: str
+    """What happens: one of the faults."""
     target: str = "one"
+    """Whom: a role, `one`, `minority`, `majority`, `all`, `zone NAME`, or a host."""
     duration: Duration | None = Field(default=None, alias="for")
+    """How long it is held; if not given, until clients are served again, and 8 s at the least."""
     objectives: Objectives | None = None
+    """What this drill is judged by instead."""
     tier: str | None = None
+    """Whose; if not given, the one that has such a role or host, else the first."""
     settings: Any = None
     """The fault's own model, made from the rest of the drill's keys."""
 
@@ -63,13 +75,17 @@ class Tier(Declared):
     """Equal instances of one engine.  `settings` is the engine's own model, made from the rest of the tier's keys."""
 
     engine: str
+    """The program: one of the engines."""
     replicas: int = 1
+    """Instances, each on a host of its own; of a tier with `on:` as many as there are hosts."""
     on: str | None = None
     """Share the hosts of this tier."""
     vip: IPv4Address | None = None
+    """A virtual IP in front of the tier; keepalived moves it."""
     routes: Mapping[str, str] = {}
     """Protocol to tier, for balancers: `{http: web, postgres: db}`."""
     uses: Mapping[str, Uses] = {}
+    """Tiers that the program calls, and how."""
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
     config: Path | None = None

@@ -40,15 +40,23 @@ class Settings(Declared):
     synchronous: Annotated[int, Field(ge=0)] = 0
     """How many standbys must have a commit before the client hears of it."""
     ttl: Duration = 20.0
+    """How long the primary's lease in etcd lasts: about what it takes to replace a dead host."""
     loop_wait: Duration = 1.0
+    """How often Patroni looks, and renews the lease."""
     retry_timeout: Duration = 3.0
+    """How long etcd and PostgreSQL are tried again before Patroni gives up."""
     failsafe: bool = True
+    """A primary that loses etcd stays one while all its standbys confirm it."""
     primary_start_timeout: Duration = 0.0
+    """How long a primary that crashed may start again before a standby takes over; 0: not at all."""
     database: Identifier = "app"
+    """The application's database."""
     user: Identifier = "app"
+    """The application's user, owner of the database."""
     standby_timeout: Annotated[Duration, Field(ge=1)] = 3.0
     """How long a silent standby may hold commits back: PostgreSQL's wal_sender_timeout."""
     max_connections: Annotated[int, Field(ge=10, le=10000)] = 200
+    """Of each node."""
     parameters: Annotated[Mapping[str, str], AfterValidator(_printable)] = {}
     """PostgreSQL parameters, over those of holdfast."""
 

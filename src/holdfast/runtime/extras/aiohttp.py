@@ -43,8 +43,9 @@ def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) ->
 
         chosen = policy if repeatable(request.method, request.headers) else unsafe_policy
         try:
-            kept = await (attempt() if chosen is None else chosen.acall(attempt))
-            return kept
+            answer: aiohttp.ClientResponse = await (attempt() if chosen is None else chosen.acall(attempt))
+            kept = answer
+            return answer
         finally:
             for reply in replies:
                 if reply is not kept:

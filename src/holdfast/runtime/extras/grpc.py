@@ -33,7 +33,8 @@ def pushback_s(outcome: Any) -> float | None:
     """What the server asked for in `grpc-retry-pushback-ms`; anything but a number from 0 means "do not retry" (gRFC A6)."""
     if not isinstance(outcome, grpc.RpcError):
         return getattr(outcome, "retry_after_s", None)
-    said = dict(outcome.trailing_metadata() or ()).get("grpc-retry-pushback-ms")
+    metadata: Any = outcome.trailing_metadata() or ()
+    said = dict(metadata).get("grpc-retry-pushback-ms")
     if said is None:
         return None
     return int(said) / 1000 if str(said).isdigit() else math.inf
@@ -52,7 +53,7 @@ class _Details(NamedTuple):
     compression: Any
 
 
-class _CallDetails(_Details, grpc.ClientCallDetails):  # type: ignore[misc]
+class _CallDetails(_Details, grpc.ClientCallDetails):
     """The same with another timeout."""
 
 
@@ -65,7 +66,7 @@ def _named(method: Any) -> str:
     return method.decode() if isinstance(method, bytes) else method
 
 
-class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
         self._policy, self._methods = policy, methods
 
@@ -83,7 +84,7 @@ class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         return self._policy.call(attempt) if covered else attempt()
 
 
-class AsyncPolicyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class AsyncPolicyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
         self._policy, self._methods = policy, methods
 

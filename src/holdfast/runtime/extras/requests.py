@@ -43,7 +43,7 @@ class PolicyAdapter(requests.adapters.HTTPAdapter):
         self._policy, self._unsafe_policy = policy, unsafe_policy
         super().__init__(**settings)
 
-    def send(  # type: ignore[override]
+    def send(
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *more: Any, **keywords: Any,
     ) -> requests.Response:
         replies: list[requests.Response] = []
