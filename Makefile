@@ -1,10 +1,11 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test engines bench reference lint clean
+.NOTPARALLEL:
+.PHONY: soak help install demo test engines bench bench-rehearsal bench-runtime reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 install:  ## holdfast and the real programs into .venv; then .venv/bin/holdfast
 	@tools/venv.sh engines
@@ -18,12 +19,23 @@ test:  ## all tests; PYTEST_ARGS="-k shop"; HOLDFAST_REQUIRE_ENGINES=1 turns ski
 	@tools/venv.sh engines,shop,test
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
 
+soak:  ## the long proofs, which `make test` leaves out
+	@tools/venv.sh engines,shop,test
+	@.venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
+
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only
 	@tools/engines.sh $(ARGS)
 
-bench:  ## measure the goals on this machine
+bench: bench-rehearsal bench-runtime  ## measure all goals on this machine; each of the two also alone
+
+bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare call; RUNTIME_ARGS="--rounds 5"
+	@tools/venv.sh bench
+	@.venv/bin/python -m tools.bench_breaker $(RUNTIME_ARGS)
+	@.venv/bin/python -m tools.bench_policies $(RUNTIME_ARGS)
 
 reference:  ## write docs/topology.md and the JSON Schemas anew from the models
 	@tools/venv.sh engines

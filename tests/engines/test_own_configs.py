@@ -76,7 +76,7 @@ def test_keepalived_has_its_own_beside_the_virtual_ip(tmp_path: Path):
     ("config: ./own.cfg", {}, "there is no file 'own.cfg'"),
     ("config: ./own", {"own__entry1_dot_cfg": ""}, "own has no file for entry2"),
     ("config: ./own", {"own__entry1_dot_cfg": "", "own__entry1_dot_conf": "", "own__entry2_dot_cfg": ""}, "entry1 has two files"),
-    ("config: ./own", {"own__entry1_dot_cfg": "", "own__entry2_dot_cfg": "", "own__entri2_dot_cfg": ""}, "is for no host of this tier"),
+    ("config: ./own", {"own__entry1_dot_cfg": "", "own__entry2_dot_cfg": "", "own__x_dot_cfg": ""}, "for no host"),
     ("vip_config: ./own", {}, "there is no file 'own'"),
     ("config: ./own.cfg, fall: 3", {"own_dot_cfg": ""}, "fall changes nothing beside a config of your own"),
 ])

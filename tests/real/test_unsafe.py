@@ -18,6 +18,8 @@ from holdfast.drills.drill import declared
 UNSAFE = EXAMPLES / "unsafe"
 FOLDERS = sorted(path.parent for path in UNSAFE.glob("*/topology.yaml"))
 NAMES = [folder.name for folder in FOLDERS]
+USUAL = ("async", "no_check", "vip_weight", "writes_by_health")
+"""Checked by the vendors in every run of the tests; the others in `make soak`."""
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin/postgres")
 
 
@@ -42,7 +44,9 @@ def test_nothing_in_it_looks_wrong(folder: Path) -> None:
     assert all(rows()[folder.name][:5])
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+@pytest.mark.parametrize(
+    "folder", [pytest.param(each, marks=() if each.name in USUAL else pytest.mark.soak) for each in FOLDERS], ids=NAMES
+)
 def test_the_vendors_checkers_accept_it(holdfast: Callable[..., Ran], tmp_path: Path, folder: Path) -> None:
     topology = sensible(str(folder))
     engines = {tier.engine for tier in topology.tiers.values()} - {"command"}
@@ -99,9 +103,9 @@ def test_the_same_service_with_one_synchronous_standby_loses_nothing(holdfast: C
 
 
 @pytest.mark.parametrize(("name", "program", "objective"), [
-    ("no_check", "haproxy", "read_outage_s"),
     ("vip_weight", "keepalived", "read_outage_s"),
-    ("envoy_panic", "envoy", "read_outage_s"),
+    pytest.param("no_check", "haproxy", "read_outage_s", marks=pytest.mark.soak),
+    pytest.param("envoy_panic", "envoy", "read_outage_s", marks=pytest.mark.soak),
 ])
 def test_the_mistake_is_exposed_by_its_drill(
     holdfast: Callable[..., Ran], name: str, program: str, objective: str
@@ -115,6 +119,7 @@ def test_the_mistake_is_exposed_by_its_drill(
     assert found[objective]["measured"] > found[objective]["limit"]
 
 
+@pytest.mark.soak
 def test_without_the_mistake_the_same_drill_is_met(holdfast: Callable[..., Ran], tmp_path: Path) -> None:
     needs("haproxy")
     needs_namespaces()

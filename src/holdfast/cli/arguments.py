@@ -129,10 +129,10 @@ def _on_runs(add: Add) -> None:
     diff.add_argument("--exit-code", action="store_true", help="exit with 1 if they differ; runs: by more than the tolerance")
     _runs(diff)
 
-    status = add("status", "look", "status", "instances, roles and health of the lab that `up` keeps")
+    status = add("status", "look", "status", "instances, roles and health of the lab that `up` or `drill` keeps")
     status.add_argument("--json", action="store_true", help="the same as JSON on standard output")
     _runs(status)
-    shell = add("shell", "look", "shell", "open a shell inside a host of the lab that `up` keeps")
+    shell = add("shell", "look", "shell", "open a shell inside a host of the lab that `up` or `drill` keeps")
     shell.add_argument("host", metavar="HOST", help="`holdfast status` names them")
     command = shell.add_argument("command", metavar="...", nargs=argparse.REMAINDER, help="run this instead of a shell")
     command.required = False

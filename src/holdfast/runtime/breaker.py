@@ -214,26 +214,18 @@ class CircuitBreaker:
         raise CircuitOpenError(self.name, era.state, again_s)
 
     def _raised(self, era: Era, error: BaseException, started_s: float | None) -> None:
+        outcome: Outcome = "ignored"  # it stays so on a Ctrl-C within a predicate: the slot comes back all the same
         try:
             outcome = judge.of_error(era.settings, error)
-        except BaseException:  # Ctrl-C within a predicate: the slot must come back all the same
-            self._end(era, "ignored", None, None)
-            raise
-        self._end(era, outcome, started_s, error)
+        finally:
+            self._end(era, outcome, started_s, error)
 
     def _returned(self, era: Era, result: object, started_s: float | None) -> None:
+        outcome: Outcome = "ignored"
         try:
             outcome = judge.of_result(era.settings, result)
-        except BaseException:
-            self._end(era, "ignored", None, None)
-            raise
-        self._end(era, outcome, started_s, None)
-
-    def _give_back(self, era: HalfOpen) -> None:
-        """A trial that has not begun: as if it had never been asked for."""
-        with self._lock:
-            era.given -= 1
-            era.in_flight -= 1
+        finally:
+            self._end(era, outcome, started_s, None)
 
     def _end(self, era: Era, outcome: Outcome, started_s: float | None, error: BaseException | None) -> bool:
         """Whether it counted: not when the era is over."""

@@ -1,7 +1,8 @@
 """What a breaker is between two changes of state.  A call records into the era that admitted it, so that its result, when it
 comes late, meets an object that nobody looks at any more.
 
-Rules: `record` and `admit` are called under the breaker's lock and decide, they never act: they give the next state, or None.
+Rules: `record`, `admit` and `give_back` are called under the breaker's lock and decide, they never act: they give the next
+state, or None.
 `plain` and `timed` tell the wrappers, without a lock, that every call is let in and that a fast success is only one `next`:
 `plain` needs no clock at all; `timed` needs it, for slow calls or a window of time, and holds until `fast_until_s`.
 """
@@ -127,6 +128,11 @@ class HalfOpen:
         self.given += 1
         self.in_flight += 1
         return True
+
+    def give_back(self) -> None:
+        """A trial that has not begun: as if it had never been asked for."""
+        self.given -= 1
+        self.in_flight -= 1
 
     def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
         self.in_flight -= 1

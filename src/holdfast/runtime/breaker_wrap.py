@@ -117,7 +117,8 @@ def _watch(breaker: CircuitBreaker, era: Era, function: Callable[..., Any], args
     if type(result) is _Coroutine:
         if type(era) is HalfOpen:
             # A coroutine that is dropped, or cancelled before its first step, tells nobody: it asks again when it begins.
-            breaker._give_back(era)
+            with breaker._lock:
+                era.give_back()
             return _admitted_late(breaker, result)
         return _awaited(breaker, era, started_s, result)
     breaker._returned(era, result, started_s)

@@ -107,8 +107,8 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
 
         self.__enter__()
         assert self._limit is not None
-        self._timeout = asyncio.timeout(self._limit.left_s())
         try:
+            self._timeout = asyncio.timeout(self._limit.left_s())
             await self._timeout.__aenter__()
         except BaseException:  # it refuses outside of a task
             self.__exit__()

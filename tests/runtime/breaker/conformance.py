@@ -9,8 +9,8 @@ Controller/AdvancedCircuitBehaviorTests, Health/RollingHealthMetricsTests, Circu
 The libraries in Go are in conformance_go, and where this breaker differs on purpose in conformance_deviations.
 
 A script is a sequence of words.  `ok` `fail` `dull` `slow` `slowfail` `no`: a call that is let in and ends so (`no`: an exception
-that is no failure); `ok*5` five of them.  `refused`: a call that is not let in.  `begin:a` a call is let in and held, `end:a:ok` it
-ends.  `+10` ten seconds pass.  `closed` `open` `half_open` `forced_open` `disabled` `metrics_only`: that is the state now.
+that is no failure); `ok*5` five of them.  `refused`: a call that is not let in.  `begin:a` a call is let in and held, `end:a:ok`
+it ends.  `+10` ten seconds pass.  `closed` `open` `half_open` `forced_open` `disabled` `metrics_only`: that is the state now.
 `to:open` somebody switches.  `again:5` an open breaker says: ask again in 5 s (`again:none`: it does not say).  `calls:3` so many
 calls count now, `failures:2` so many failures, `slow_calls:1` so many slow ones, `rate:60` in percent the share of failures
 (`rate:none`: too few calls), `slow_rate:60` likewise, `rejected:2` so many were refused ever, `flying:1` so many trials run.

@@ -50,7 +50,8 @@ GOBREAKER: tuple[Row, ...] = (
     ("gobreaker", "two-step trials that are excluded make room for others",
      {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0, "open_s": 60.0, "trials": 2, "trial_failure_rate": 0.01},
      "fail*6 +60 begin:a begin:b refused*2 end:a:dull end:b:dull ok half_open fail open refused +120 ok*2 closed"),
-    ("gobreaker", "when every error is declared a success it stays closed", {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0},
+    ("gobreaker", "when every error is declared a success it stays closed",
+     {"window_calls": 6, "min_calls": 6, "failure_rate": 1.0},
      "no*5 calls:5 failures:0 closed no*20 closed"),
 )  # fmt: skip
 
@@ -101,7 +102,8 @@ FAILSAFE_GO: tuple[Row, ...] = (
     ("failsafe-go", "half-open with successes three of four: the second failure opens",
      {"trials": 4, "trial_failure_rate": 0.5}, "to:half_open ok fail ok half_open fail open"),
     ("failsafe-go", "half-open with successes three of four: the third success closes",
-     {"trials": 4, "trial_failure_rate": 0.5}, "to:half_open ok fail ok half_open ok closed to:half_open ok*2 fail half_open ok closed"),
+     {"trials": 4, "trial_failure_rate": 0.5}, "to:half_open ok fail ok half_open ok closed "
+     "to:half_open ok*2 fail half_open ok closed"),
     ("failsafe-go", "half-open with successes two of four: the third failure opens",
      {"trials": 4, "trial_failure_rate": 0.75}, "to:half_open ok fail*2 half_open fail open"),
     ("failsafe-go", "opened by hand it refuses at once, whatever the call would have given", {}, "to:open refused open"),

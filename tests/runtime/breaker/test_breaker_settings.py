@@ -55,6 +55,14 @@ def test_the_policy_of_a_topology_fits_as_it_is() -> None:
     assert BreakerSettings.from_mapping(policy, failure_on=OSError) == BreakerSettings(open_s=5.0, failure_on=OSError)
 
 
+def test_the_policy_of_a_topology_that_was_loaded_fits_as_it_is() -> None:
+    from holdfast.topology.model import Uses  # here: the runtime itself knows nothing of topologies
+
+    for uses in (Uses(), Uses.model_validate({"timeout": "2s", "retries": 1})):
+        for policy in (uses.model_dump(), uses.model_dump(mode="json"), dict(uses)):
+            assert BreakerSettings.from_mapping(policy) == BreakerSettings()
+
+
 @pytest.mark.parametrize(
     ("mapping", "complaint"),
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import pickle
 import threading
 
 import pytest
@@ -134,6 +135,23 @@ def test_tasks_inherit_the_deadline_and_threads_only_a_copied_context() -> None:
             thread.start()
             thread.join()
     assert seen == [5.0, None, 5.0]
+
+
+def test_outside_of_a_task_the_async_form_refuses_and_leaves_no_deadline_behind() -> None:
+    entering = deadline(5).__aenter__()
+    with pytest.raises(RuntimeError):
+        entering.send(None)
+    assert remaining_s() is None
+
+
+def test_a_refusal_tells_whether_the_call_had_begun() -> None:
+    with expired(), pytest.raises(DeadlineExceeded) as before:
+        Timeout(5).call(print)
+    clock = FakeClock()
+    with pytest.raises(DeadlineExceeded) as during:
+        run(Timeout(1, clock=clock).acall(asyncio.sleep, 60), clock)
+    assert (before.value.begun, during.value.begun) == (False, True)
+    assert pickle.loads(pickle.dumps(before.value)).begun is False
 
 
 def test_the_context_is_as_before_after_an_error() -> None:

@@ -38,14 +38,14 @@ def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) ->
             while replies:
                 replies.pop().close()
             check_deadline()
-            replies.append(reply := await handler(request))
+            reply: aiohttp.ClientResponse = await handler(request)
+            replies.append(reply)
             return reply
 
         chosen = policy if repeatable(request.method, request.headers) else unsafe_policy
         try:
-            answer: aiohttp.ClientResponse = await (attempt() if chosen is None else chosen.acall(attempt))
-            kept = answer
-            return answer
+            kept = await (attempt() if chosen is None else chosen.acall(attempt))
+            return kept
         finally:
             for reply in replies:
                 if reply is not kept:
