@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from conftest import EXAMPLES, needs, needs_namespaces, wait_until
 
 AGREE_S = 0.2
@@ -70,6 +71,7 @@ def test_psql_in_a_shell_saw_the_same_outage_of_a_switchover(started: Start, tmp
     agree(*drilled_and_heard(started, tmp_path, folder, WRITES.replace("PSQL", psql)))
 
 
+@pytest.mark.soak
 def test_curl_in_a_shell_saw_the_same_outage_of_a_lost_balancer(started: Start, tmp_path: Path) -> None:
     needs("haproxy")
     needs_namespaces()

@@ -87,6 +87,7 @@ def test_asynchronous_replication_loses_acknowledged_writes(holdfast: Callable[.
     assert "heard nothing of" in drill["evidence"]["verified"]["said"]
 
 
+@pytest.mark.soak
 def test_the_same_service_with_one_synchronous_standby_loses_nothing(holdfast: Callable[..., Ran], tmp_path: Path) -> None:
     needs("haproxy", "keepalived", "patroni", "postgres", "etcd")
     needs_namespaces()

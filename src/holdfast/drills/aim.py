@@ -59,7 +59,7 @@ def _waiting(asker: Asker, observer: Observer, topology: Topology) -> Callable[[
         instance = next(each for each in observer.instances if each.name == process)
         question = ENGINES[instance.engine].questions(instance, topology).service
         async with asyncio.timeout(SERVICE_LIMIT_S):
-            while question and await asker.word(question) != "yes":
+            while question and await asker.word(question) != "yes":  # noqa: ASYNC110 - another machine's state tells no event
                 await asyncio.sleep(_LOOK_S)
 
     return in_service

@@ -73,7 +73,8 @@ def full(topology: Topology) -> Iterator[Drill]:
         yield Drill(fault="disk_full", tier=database, target="replica", hold_s=LONG_S, longest_s=LONG_S)
         yield Drill(fault="partition", tier=database, target="all")
         yield Drill(fault="one_way", tier=database, target="replica")
-        yield Drill(fault="delay", tier=database, target="primary", settings=Delay.model_validate({"delay": "50ms", "jitter": "10ms"}))
+        far = Delay.model_validate({"delay": "50ms", "jitter": "10ms"})
+        yield Drill(fault="delay", tier=database, target="primary", settings=far)
         store = topology.tiers[database].settings.consensus
         if topology.lodging(store) == topology.lodging(database):
             settings = CutFrom.model_validate({"from": store, "ports": ENGINES["etcd"].ports(store, topology)})

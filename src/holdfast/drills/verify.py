@@ -3,7 +3,7 @@
 | fault | acted by | verified by |
 |---|---|---|
 | kill, crash_loop | a signal | the service manager reaped it, or another process stands in its place |
-| freeze, hang | stopping every process, or one | it stands as stopped, and does not answer for longer than a healthy one may take |
+| freeze, hang | stopping every process, or one | it stands as stopped, and is silent for longer than a healthy one may be |
 | cpu_starve | stopping the host most of the time | the program answers much later than it would |
 | power_cut, isolate | killing or unplugging the host | nothing at its address answers a connection, not even with a refusal |
 | reboot, rolling_restart | power, or the service manager | other processes stand where the old ones stood |

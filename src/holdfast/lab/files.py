@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.blueprint import Process
 
+
 def as_message(process: Process) -> dict[str, Any]:
     """For the supervisor: what it needs to run the process; files travel apart."""
     return {

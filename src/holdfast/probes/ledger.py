@@ -40,7 +40,8 @@ class Database:
 
     def connection(self, host: str, port: int, *, patience_s: float, writable: bool = False) -> str:
         return psycopg.conninfo.make_conninfo(
-            target_session_attrs="read-write" if writable else "any", host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
+            host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
+            target_session_attrs="read-write" if writable else "any",
             gssencmode="disable", connect_timeout=max(2, round(patience_s)), tcp_user_timeout=round(patience_s * 1000),
             application_name="holdfast ledger",
         )  # fmt: skip

@@ -89,7 +89,7 @@ class NamespaceLab:
         ours, theirs = socket.socketpair()
         theirs.set_inheritable(True)
         argv = [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE, str(theirs.fileno())]
-        os.posix_spawn(sys.executable, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)
+        os.posix_spawn(sys.executable, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)  # noqa: ASYNC221 - it returns at once
         theirs.close()
         agent = Agent(host.name, self._pass_on)
         await agent.connect(ours, self._tasks)
@@ -198,7 +198,8 @@ class NamespaceLab:
         """By its size, not by its content: no memory is used, and what programs delete is free for them again."""
         space = os.statvfs(self._disk(host))
         size = (space.f_blocks - space.f_bfree) * space.f_frsize if full else _DISK_BYTES
-        linux.mount("none", str(self._disk(host)), flags=linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV, options=f"size={size}")
+        flags = linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV
+        linux.mount("none", str(self._disk(host)), flags=flags, options=f"size={size}")
 
     async def free_disk(self, host: str) -> int:
         space = os.statvfs(self._disk(host))
@@ -286,6 +287,8 @@ async def lab_up(
             yield lab
         finally:
             await asyncio.shield(lab.down())
+            # The loop closes its own pipe before it drops handlers: a child that ends in between would be told as an error.
+            loop.remove_signal_handler(signal.SIGCHLD)
 
 
 
