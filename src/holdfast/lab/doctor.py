@@ -13,6 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,7 +96,8 @@ def _missing(name: str) -> Problem:
     return Problem(f"{name} is not on this machine", where="programs", remedy=" or ".join(ways))
 
 
-def _version(path: str, argument: Sequence[str]) -> str | None:
+@cache  # a program does not change while we run, and Patroni takes half a second to tell
+def _version(path: str, argument: tuple[str, ...]) -> str | None:
     """The first thing that looks like a version in what the program says of itself."""
     try:
         said = subprocess.run([path, *argument], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
