@@ -10,6 +10,8 @@ from holdfast.drills.drill import Drill, actions_of
 from holdfast.drills.timers import timer_s
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab.verbs import Lab
+from holdfast.predict.promise import promises
+from holdfast.predict.strike import Strike
 from holdfast.probes.probe import Probe
 from holdfast.record.store import Store
 from holdfast.topology.model import Objectives, Topology
@@ -67,12 +69,21 @@ def describe(
     store.meta("drills", [_drill(each, topology) for each in drills])
 
 
+def strike_of(drill: Drill) -> Strike:
+    """A drill as prediction sees it."""
+    return Strike(
+        fault=drill.fault, tier=drill.tier, target=drill.target, settings=drill.settings, hold_s=drill.hold_s,
+        longest_s=drill.longest_s,
+    )
+
+
 def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     """A planned change of a tier without state promises no error, whether or not the user says so."""
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
         "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s,
         "timer_s": round(timer_s(drill, topology), 6),
+        "promises": [promise.as_detail() for promise in promises(strike_of(drill), topology)],
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}

@@ -50,6 +50,8 @@ class Uses(Declared):
     """How long one call may take."""
     retries: int = 1
     """How often a call is tried again."""
+    critical: bool = True
+    """Whether the caller fails without it; `false` where it then serves less, or what it remembers."""
 
 
 class Drilled(Declared):
