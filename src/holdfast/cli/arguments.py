@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from holdfast.errors import Problem, Refused
 
 DESCRIPTION = "The test suite for failover: describe a service, run it for real, break it, see what clients saw."
+SUITES = ("rehearsal", "pr", "standard", "full")
 EPILOG = """\
 A topology is a folder with a topology.yaml, or such a file; without one, the folder where you are.
 
@@ -111,6 +112,12 @@ def _on_topologies(add: Add) -> None:
     up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
     _inside(up)
 
+    explain = add("explain", "explain", "explain", "what each fault will cost clients, step by step, before anything runs")
+    explain.add_argument("fault", metavar="FAULT", nargs="?", help="only this one, with its chain written out")
+    explain.add_argument("--topology", metavar="TOPOLOGY", default=".", help="a topology, or its folder (default: this folder)")
+    explain.add_argument("--suite", choices=SUITES, help="of this suite (default: the topology's own drills, else `full`)")
+    explain.add_argument("--json", action="store_true", help="the same as JSON on standard output")
+
     _drill(add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw"))
 
 
@@ -145,7 +152,7 @@ def _drill(drill: argparse.ArgumentParser) -> None:
     only = "only these drills, by fault or by name; may be repeated"
     drill.add_argument("--only", action="append", default=[], metavar="FAULT", help=only)
     suite = "a fixed suite, in rising severity, instead of the topology's own drills"
-    drill.add_argument("--suite", choices=("rehearsal", "pr", "standard", "full"), help=suite)
+    drill.add_argument("--suite", choices=SUITES, help=suite)
     drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
     drill.add_argument("--repeat", type=_times, metavar="N", default=1, help="all drills N times: smallest, middle and greatest")
     _outcome(drill)

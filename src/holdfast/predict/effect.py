@@ -22,7 +22,16 @@ def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
     struck = hits(strike, topology)
     tiers = [tier for tier in (path.entry, path.serves, *path.needs) if tier]
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]
+    found += [_missed(tier, path, topology) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
     return tuple(found) or (UNHARMED,)
+
+
+def _missed(tier: str, path: Path, topology: Topology) -> Part:
+    waits = Delay(
+        step="client", name=f"the program waits for {tier}, then does without", low_s=0.0, high_s=path.misses[tier],
+        setting=f"tiers.{path.serves}.uses.{tier}.timeout", source="the topology",
+    )  # fmt: skip
+    return Part(chain=(waits,))
 
 
 def _of_tier(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> tuple[Part, ...]:

@@ -3,7 +3,8 @@
 A probe is read by the names that all probe settings have: `every`, `patience`, `tiers`, and `ledger` where it writes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.topology.model import Topology
@@ -12,7 +13,7 @@ from holdfast.topology.model import Topology
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
     """entry: the balancer, "" where the serving tier is asked directly.  serves: who answers.  needs: tiers without which it
-    cannot, as far as is declared; they matter to reads as well as to writes.
+    cannot, as far as is declared; misses: tiers that it can do without, and for how many seconds it may wait for each first.
     """
 
     probe: str
@@ -22,6 +23,7 @@ class Path:
     entry: str
     serves: str
     needs: tuple[str, ...] = ()
+    misses: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -36,8 +38,9 @@ def path_of(name: str, declared: Any, topology: Topology) -> Path:
     tier = first if first in topology.tiers else next((each.tier for each in topology.instances if each.host == first), "")
     routes = topology.tiers[tier].routes if tier else {}
     serves = routes.get(protocol, tier)
-    needs = tuple(used for used, how in topology.tiers[serves].uses.items() if how.critical) if serves else ()
+    uses = {used: how for used, how in topology.tiers[serves].uses.items() if used in topology.tiers} if serves else {}
     return Path(
         probe=name, writes=bool(ledger), every_s=declared.every, patience_s=declared.patience,
-        entry=tier if routes else "", serves=serves, needs=tuple(used for used in needs if used in topology.tiers),
+        entry=tier if routes else "", serves=serves, needs=tuple(used for used, how in uses.items() if how.critical),
+        misses={used: how.timeout for used, how in uses.items() if not how.critical},
     )  # fmt: skip

@@ -94,11 +94,16 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _promised(promise: Promised) -> dict[str, Any]:
     return {
-        "probe": promise.probe, "low_s": promise.low_s,
+        "probe": promise.probe,
+        "low_s": promise.low_s,
         "high_s": None if promise.high_s is None else finite(promise.high_s),
         "unbounded": promise.high_s == inf,
-        "measured_s": None if promise.measured_s is None else finite(promise.measured_s), "kept": promise.kept, "given": promise.given, "reason": promise.reason,
-        "chain": [dict(step) for step in promise.chain], "sentence": promise.sentence,
+        "measured_s": None if promise.measured_s is None else finite(promise.measured_s),
+        "kept": promise.kept,
+        "given": promise.given,
+        "reason": promise.reason,
+        "chain": [dict(step) for step in promise.chain],
+        "sentence": promise.sentence,
     }
 
 
