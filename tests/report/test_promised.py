@@ -11,12 +11,12 @@ from holdfast.report.junit import junit
 from holdfast.report.page import page
 from holdfast.report.terminal import table
 
-CHAIN = [{"name": "the lease <expires>", "low_s": 19.0, "high_s": 20.0, "kind": "timer", "setting": "ttl", "source": "its manual"}]
+CHAIN = [{"name": "the lease <expires>", "low_s": 19.0, "high_s": 20.0, "kind": "timer", "setting": "ttl", "source": "manual"}]
 
 
 def promise(low_s: float | None, high_s: float | None, probe: str = "orders", **more: object) -> dict[str, object]:
-    return {"probe": probe, "low_s": low_s, "high_s": high_s, "unbounded": False, "given": "", "leader_struck": None, "reason": "",
-            "chain": CHAIN, **more}
+    return {"probe": probe, "low_s": low_s, "high_s": high_s, "unbounded": False, "given": "", "leader_struck": None,
+            "reason": "", "chain": CHAIN, **more}
 
 
 def promising(record: Record, drill: str, *made: dict[str, object]) -> Record:
