@@ -110,6 +110,8 @@ def _on_topologies(add: Add) -> None:
     _lab(up)
     publish = "make the service reachable on 127.0.0.1: its first route on this port, the next on the next"
     up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
+    page = "serve a live page of every instance's health on this port of 127.0.0.1"
+    up.add_argument("--watch", type=_port, metavar="PORT", help=page)
     _inside(up)
 
     explain = add("explain", "explain", "explain", "what each fault will cost clients, step by step, before anything runs")

@@ -2,8 +2,9 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
-import random
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -11,27 +12,31 @@ from dataclasses import replace
 
 from holdfast.cli.running import interruptible
 from holdfast.cli.service import sensible
-from holdfast.errors import BAD_INPUT, INCONCLUSIVE, MET, VIOLATED, Problem, Refused
+from holdfast.errors import INCONCLUSIVE, MET, VIOLATED, Problem, Refused
 from holdfast.quantities import seconds, shown_seconds
 from holdfast.report.letters import fitting
-from holdfast.watch.aggregate import Rule, Verdict, rules_of, verdict
+from holdfast.watch.aggregate import Rule, Verdict, rules_of
 from holdfast.watch.answers import as_json
-from holdfast.watch.poll import Poller
-from holdfast.watch.serve import Server
-from holdfast.watch.standing import Standings
-from holdfast.watch.target import Answer, Target
+from holdfast.watch.target import Target
 from holdfast.watch.targets import of_topology, of_urls
+from holdfast.watch.watch import Watch
 
 CODES = {"pass": MET, "warn": MET, "fail": VIOLATED}
 
 
 def watch(arguments: argparse.Namespace) -> int:
     service, targets, rules = _what(arguments)
-    standings = Standings(targets, rise=arguments.rise, fall=arguments.fall)
     if not targets:
         raise Refused(Problem("there is nothing to watch", "watch", "name a topology, or addresses such as http://HOST/ready"))
-    mode = _once if arguments.once else _keep
-    return asyncio.run(mode(service, standings, rules, arguments))
+    watching = Watch(
+        service, targets, rules, wall_s=wall_s, rise=arguments.rise, fall=arguments.fall,
+        told=(lambda _: None) if arguments.once else _changed,
+    )  # fmt: skip
+    return asyncio.run((_once if arguments.once else _keep)(watching, arguments))
+
+
+def _changed(found: Verdict) -> None:
+    print(f"{found.service} {found.status}" + (f": {found.why}" if found.why else ""), flush=True)
 
 
 def wall_s() -> float:
@@ -92,75 +97,36 @@ def _ruled(arguments: argparse.Namespace, rules: Mapping[str, Rule], targets: tu
     return made
 
 
-async def _once(service: str, standings: Standings, rules: Mapping[str, Rule], arguments: argparse.Namespace) -> int:
-    """Every target once, or as often as a first answer that is bad must be confirmed."""
-    every = [replace(standing.target, every_s=max(0.05, standing.target.timeout_s)) for standing in standings]
-    settled = asyncio.Event()
-
-    def hear(answer: Answer) -> None:
-        standings.hear(answer)
-        if all(each.state != "unasked" for each in standings):
-            settled.set()
-
-    asking = asyncio.create_task(_spread(every, hear), name="holdfast watch")
-    try:
-        async with asyncio.timeout(max(target.timeout_s for target in every) * 3 + 2):
-            await settled.wait()
-    except TimeoutError:
-        pass
-    finally:
-        asking.cancel()
-    found = verdict(service, standings, rules)
+async def _once(watching: Watch, arguments: argparse.Namespace) -> int:
+    """Every target once."""
+    every = [replace(target, every_s=max(target.every_s, target.timeout_s)) for target in watching.targets]
+    soon = [replace(target, every_s=min(target.every_s, 2 * target.timeout_s)) for target in every]
+    asking = asyncio.create_task(watching.ask(soon), name="holdfast watch")
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + 3 * max(target.timeout_s for target in soon) + 2.0
+    while not watching.complete and loop.time() < until_s and not asking.done():  # noqa: ASYNC110 - asked a second at most
+        await asyncio.sleep(0.02)
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
+    found = watching.verdict()
     _show(found, arguments)
-    return INCONCLUSIVE if any(each.state == "unasked" for each in standings) else CODES[found.status]
+    return CODES[found.status] if watching.complete else INCONCLUSIVE
 
 
-async def _spread(targets: list[Target], hear: object) -> None:
-    await Poller(targets, hear, seed=random.randrange(2**32), wall_s=wall_s).run()  # type: ignore[arg-type]
-
-
-async def _keep(service: str, standings: Standings, rules: Mapping[str, Rule], arguments: argparse.Namespace) -> int:
+async def _keep(watching: Watch, arguments: argparse.Namespace) -> int:
     host, port = _listen(arguments.listen)
-    current = verdict(service, standings, rules)
-    stale = True
-
-    def now() -> Verdict:
-        nonlocal current, stale
-        if stale:
-            current, stale = verdict(service, standings, rules), False
-        return current
-
-    server = Server(now)
-    before: list[str] = []
-
-    def hear(answer: Answer) -> None:
-        nonlocal stale
-        stale = True
-        if standings.hear(answer):
-            server.changed()
-            found = now()
-            asked = all(each.state != "unasked" for each in standings)
-            if asked and before != [found.status, found.why]:
-                before[:] = [found.status, found.why]
-                print(f"{service} {found.status}" + (f": {found.why}" if found.why else ""), flush=True)
-
-    async def session() -> None:
-        try:
-            listening = await server.listen(host, port)
-        except OSError as error:
-            where, remedy = f"--listen {arguments.listen}", "choose another port, or 0 for a free one"
-            raise Refused(Problem(f"cannot listen there: {error.strerror}", where, remedy)) from None
-        async with listening:
-            at = listening.sockets[0].getsockname()
-            told = f"watching with {len(list(standings))} questions; http://{at[0]}:{at[1]}/  (Ctrl-C ends it)"
-            print(told, file=sys.stderr, flush=True)
-            await _spread([standing.target for standing in standings], hear)
-
     try:
-        await interruptible(session)
-    except asyncio.CancelledError:
-        return CODES[now().status]
-    return BAD_INPUT  # never: a poller only ends by being cancelled
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        where, remedy = f"--listen {arguments.listen}", "choose another port, or 0 for a free one"
+        raise Refused(Problem(f"cannot listen there: {error.strerror}", where, remedy)) from None
+    at = listening.getsockname()
+    told = f"watching with {len(watching.targets)} questions; http://{at[0]}:{at[1]}/  (Ctrl-C ends it)"
+    print(told, file=sys.stderr, flush=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await interruptible(lambda: watching.serve(listening))
+    return CODES[watching.verdict().status]
 
 
 def _listen(text: str) -> tuple[str, int]:

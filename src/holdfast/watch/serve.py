@@ -9,6 +9,7 @@ It answers GET and HEAD and nothing else, holds few connections, and gives a slo
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -40,6 +41,10 @@ class Server:
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Raises OSError where the port is taken.  Port 0: any that is free."""
         return await asyncio.start_server(self._serve, host, port, limit=1 << 14)
+
+    async def on(self, listening: socket.socket) -> asyncio.Server:
+        """The same on a socket that somebody else opened."""
+        return await asyncio.start_server(self._serve, sock=listening, limit=1 << 14)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1

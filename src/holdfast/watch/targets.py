@@ -4,7 +4,7 @@
     shop=http://10.0.1.21:8080/ready                    a name of one's own
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,9 +19,15 @@ CERTIFICATE_EVERY_S = 60.0
 _PORTS = {"http": 80, "https": 443}
 
 
-def of_topology(topology: Topology, *, every_s: float, timeout_s: float) -> tuple[Target, ...]:
-    """Instances whose engine can be asked only from inside its host are asked at their doors instead."""
-    beat = {"every_s": every_s, "timeout_s": timeout_s}
+Where = Callable[[str, int], tuple[str, int] | None]
+"""Declared address and port to those of the place at hand; None for what is not there."""
+
+
+def of_topology(topology: Topology, *, every_s: float, timeout_s: float, where: Where | None = None) -> tuple[Target, ...]:
+    """Instances whose engine can be asked only from inside its host are asked at their doors instead.
+
+    where: for a lab whose addresses are not those that were declared.
+    """
     found = [target for instance in topology.instances for target in _of_instance(instance, topology)]
     for name, tier in topology.tiers.items():
         if tier.vip:
@@ -30,7 +36,12 @@ def of_topology(topology: Topology, *, every_s: float, timeout_s: float) -> tupl
                        kind="tcp", host=str(tier.vip), port=port)
                 for port in _doors(name, topology)
             ]  # fmt: skip
-    return tuple(replace(target, **beat) for target in found)  # type: ignore[arg-type]
+    made = []
+    for target in found:
+        place = where(target.host, target.port) if where else (target.host, target.port)
+        if place is not None:
+            made.append(replace(target, host=place[0], port=place[1], every_s=every_s, timeout_s=timeout_s))
+    return tuple(made)
 
 
 def _of_instance(instance: Instance, topology: Topology) -> Iterator[Target]:
