@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from holdfast.runtime.breaker import CircuitBreaker
     from holdfast.runtime.breaker_settings import BreakerSettings
 
     State = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
@@ -183,6 +184,19 @@ class Standing:
 
     def ever(self) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
+
+
+def next_wait_s(breaker: CircuitBreaker) -> float:
+    """How long to stay open this time; under the breaker's lock."""
+    settings, last_s = breaker._settings, breaker._wait_s
+    breaker._wait_s = min(last_s * settings.open_growth, settings.open_at_most_s) if last_s else settings.open_s
+    if not settings.open_jitter:
+        return breaker._wait_s
+    if breaker._random is None:
+        from random import Random
+
+        breaker._random = Random()
+    return breaker._wait_s * (1.0 - settings.open_jitter * breaker._random.random())
 
 
 def _least(rate: float, trials: int) -> int:

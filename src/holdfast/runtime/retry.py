@@ -130,14 +130,15 @@ class Retry:
         return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # Written out instead of `wrap`: one call less, or one coroutine less, on the way of every success.
+        # Written out instead of `wrap`: one call less, or one coroutine less, on the way of every success.  An empty dictionary
+        # is not passed on, because that builds another one.
         wrapper: Any
         if is_async(function):
             async def awaiting(*args: Any, **kwargs: Any) -> Any:
                 began_s = 0.0 if self.total_s is None else self._clock()
                 error, result = None, None
                 try:
-                    result = await function(*args, **kwargs)  # type: ignore[misc]
+                    result = await (function(*args, **kwargs) if kwargs else function(*args))  # type: ignore[misc,call-arg]
                 except Exception as raised:
                     if not self._matches(raised):
                         raise
@@ -155,7 +156,7 @@ class Retry:
                 began_s = 0.0 if self.total_s is None else self._clock()
                 error, result = None, None
                 try:
-                    result = function(*args, **kwargs)
+                    result = function(*args, **kwargs) if kwargs else function(*args)  # type: ignore[call-arg]
                 except Exception as raised:
                     if not self._matches(raised):
                         raise
