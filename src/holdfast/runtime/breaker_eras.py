@@ -53,7 +53,7 @@ class Counting:
         self.slow_s = inf if settings.slow_call_s is None else settings.slow_call_s
         self.window: CountWindow | TimeWindow
         if settings.window_s is None:
-            self.window = CountWindow(settings.window_calls)
+            self.window = CountWindow(settings.window_calls, settings.slow_call_s is not None)
         else:
             self.window = TimeWindow(settings.window_s, settings.window_buckets, now_s)
         self.fast = self.window.fast

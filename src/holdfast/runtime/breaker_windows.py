@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A range iterator is an integer that counts in one step and can be read (`__length_hint__`) without counting; itertools.count
 # cannot.
 _ALL = range(sys.maxsize)
+_NONE: list[int] = []  # the slow calls of every breaker for which no call is slow: it stays empty, and saves each of them a list
 
 
 def counter() -> Iterator[int]:
@@ -32,14 +33,14 @@ def one_step() -> bool:
 
 
 class CountWindow:
-    """The last `size` calls.  Outcomes are numbered; only the numbers of the bad ones are kept."""
+    """The last `size` calls.  Outcomes are numbered; only the numbers of the bad ones are kept.  `timed`: calls may be slow."""
 
     __slots__ = ("_failed", "_size", "_slow", "ends_s", "fast", "failures_ever", "slow_ever")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, timed: bool) -> None:
         self._size = size
         self._failed: list[int] = []
-        self._slow: list[int] = []
+        self._slow = [] if timed else _NONE
         self.fast = counter()
         self.ends_s = inf  # nothing leaves this window because time passes
         self.failures_ever = 0
