@@ -34,9 +34,8 @@ from holdfast.runtime import (
 )
 from holdfast.runtime.testing import FakeClock
 
-pytestmark = pytest.mark.skipif(
-    getattr(sys, "_is_gil_enabled", lambda: True)(), reason="needs a build of Python without the global lock (python3.13t)"
-)
+if getattr(sys, "_is_gil_enabled", lambda: True)():
+    pytest.skip("this Python has the global lock; python3.13t or newer has none", allow_module_level=True)
 
 THREADS = 8
 
