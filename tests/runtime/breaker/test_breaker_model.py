@@ -160,4 +160,4 @@ TestTheFastBreakerDoesWhatTheSlowOneDoes = FastAndSlow.TestCase
 class TestForLong(FastAndSlow.TestCase):
     """The same with new interleavings each time."""
 
-    settings = settings(max_examples=3_000, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings = settings(max_examples=1_000, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
