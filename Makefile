@@ -23,7 +23,7 @@ soak:  ## the long proofs, which `make test` leaves out
 	@tools/venv.sh engines,shop,test
 	@.venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
 
-engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only
+engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)
 
 bench: bench-rehearsal bench-runtime bench-watch  ## measure all goals on this machine; each of them also alone
