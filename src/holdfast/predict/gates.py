@@ -11,7 +11,7 @@ from math import isfinite
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that can fail by itself: `Event("disk", probability=0.01)` or `Event("disk", failure_rate=1e-5, repair_rate=0.1)`.
+    """Something that can fail by itself: `Event("disk", probability=0.01)` or `Event("disk", failure_rate=1e-5, repair_rate=1)`.
 
     probability: of having failed, 0 to 1.  From rates it is the steady-state unavailability lambda / (lambda + mu) (Rausand
     and Hoyland, System Reliability Theory, 2nd edition, section 9.4).  `frequency` is how often it fails per unit of time; from

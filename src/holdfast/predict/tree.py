@@ -117,7 +117,7 @@ class FaultTree:
 
     def frequency(self) -> float:
         """How often the top happens per unit of the rates' time, in steady state: the sum over events of how often each
-        happens times the probability that it decides (Vesely, Nuclear Engineering and Design 13, 1970; Barlow and Proschan, 1975).
+        happens times the probability that it decides (Vesely, Nuclear Engineering and Design 13, 1970).
 
         In a tree that is not coherent a repair may bring the top about as well, so the probability is that of the top
         being different with and without the event.  Raises ValueError that names an event without a frequency.
