@@ -98,6 +98,15 @@ def _on_topologies(add: Add) -> None:
     check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of topology files instead, for editors")
 
+    predict = add("predict", "predict", "predict", "how long, how often and why the service will be down in a year, and what would help")
+    _topology(predict)
+    change = "as if the file said so, as in tiers.db.replicas=2; may be repeated"
+    predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)
+    predict.add_argument("--next-nine", action="store_true", help="every single change with what it would gain, best first")
+    predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
+    predict.add_argument("--json", action="store_true", help="the prediction as JSON on standard output")
+    predict.add_argument("--page", metavar="OUT.html", help="write it as a page as well, with the topology drawn")
+
     render = add("render", "render", "render", "write the config files of every host, each accepted by its program's own checker")
     _topology(render)
     render.add_argument("-o", "--output", required=True, metavar="DIR", help="one tree per host, in production paths")

@@ -131,12 +131,12 @@ class FaultTree:
             decides = toggling(self._solved, self._probabilities)
         return sum(float(event.frequency or 0.0) * share for event, share in zip(self._formula.events, decides, strict=True))
 
-    def importance(self) -> dict[str, Importance]:
+    def importance(self, changes: Changes | None = None) -> dict[str, Importance]:
         """Of every event, the most critical first."""
-        total, slopes = solving.derivatives(self._solved, self._probabilities)
+        numbers = self.numbers(changes)
+        total, slopes = solving.derivatives(self._solved, numbers)
         found = {}
-        for event, slope in zip(self._formula.events, slopes, strict=True):
-            q = event.probability
+        for event, q, slope in zip(self._formula.events, numbers, slopes, strict=True):
             without, with_it = total - q * slope, total + (1.0 - q) * slope
             found[event.name] = Importance(
                 birnbaum=slope, criticality=_ratio(q * slope, total), diagnostic=_ratio(q * with_it, total),
