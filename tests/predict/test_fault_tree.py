@@ -3,11 +3,11 @@
 from math import inf, isnan, prod
 
 import pytest
+from brute_force import States, drawn
 
 from holdfast.predict import And, AtLeast, Event, FaultTree, Not, Or, Xor
 from holdfast.predict import solve as solving
 from holdfast.predict.formula import formula_of
-from tests.predict.brute_force import States, drawn
 
 SEEDS = range(150)
 

@@ -98,7 +98,8 @@ def _on_topologies(add: Add) -> None:
     check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of topology files instead, for editors")
 
-    predict = add("predict", "predict", "predict", "how long, how often and why the service will be down in a year, and what would help")
+    summary = "how long, how often and why the service will be down in a year, and what would help"
+    predict = add("predict", "predict", "predict", summary)
     _topology(predict)
     change = "as if the file said so, as in tiers.db.replicas=2; may be repeated"
     predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)

@@ -7,9 +7,9 @@ from pathlib import Path
 from holdfast.cli.service import sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
-from holdfast.predict.availability import SAMPLES, Prediction, outlook
 from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
+from holdfast.predict.yearly import SAMPLES, Prediction, outlook
 from holdfast.report import predicted, predicted_json
 from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
@@ -38,7 +38,11 @@ def predict(arguments: argparse.Namespace) -> int:
 
 
 def said(
-    topology: Topology, with_gains: bool = False, changed: Sequence[str] = (), before: Topology | None = None, samples: int = SAMPLES,
+    topology: Topology,
+    with_gains: bool = False,
+    changed: Sequence[str] = (),
+    before: Topology | None = None,
+    samples: int = SAMPLES,
 ) -> predicted.Predicted:
     """Everything that is predicted of a topology; `before`: what it was without the changes."""
     prediction = Prediction(topology)
@@ -56,7 +60,7 @@ def said(
         importance=tuple(tree.importance(numbers).items()), findings=findings(topology),
         worse_than_one=tuple(worse_than_one(prediction)), gains=gains(topology, _objections) if with_gains else None,
         changed=tuple(changed), before=outlook(Prediction(before), "service", samples) if before is not None else None,
-        objective=objective, met_share=kept, sampled=samples,
+        objective=objective, met_share=kept, sampled=samples, swings=tuple(prediction.swings()),
     )  # fmt: skip
 
 
@@ -70,4 +74,3 @@ def drawn(topology: Topology) -> list[tuple[str, str, list[tuple[str, str, str]]
         (name, tier.engine, [(each.name, each.host, each.zone) for each in topology.instances_of(name)])
         for name, tier in topology.tiers.items()
     ]
-

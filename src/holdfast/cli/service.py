@@ -47,7 +47,8 @@ def kinds() -> Kinds:
 
 
 def sensible(path: str, changes: Sequence[Change] = ()) -> Topology:
-    """changes: values to be taken instead of those in the file.  Raises Refused with every problem that the file has, whoever found it."""
+    """changes: values to be taken instead of those in the file.  Raises Refused with every problem that the file has,
+    whoever found it."""
     topology = load(Path(path), kinds(), changes)
     problems = [*check(topology)]
     if countable(topology):

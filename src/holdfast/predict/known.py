@@ -1,6 +1,7 @@
 """What is known of how often things fail: declared in the topology, measured by drills, or a default with its source.
 
-Every figure is a range, read as the 5 % and 95 % points of a lognormal distribution; its middle is the geometric mean.  Times are hours.
+Every figure is a range, read as the 5 % and 95 % points of a lognormal distribution; its middle is the geometric mean.
+ Times are hours.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ class Known:
         return sqrt(self.low * self.high)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A figure from drills, to be taken instead: its range in hours or as a share, and the record that shows it."""
 
@@ -47,12 +48,15 @@ DEFAULTS: Mapping[str, tuple[float, float, str]] = {
     "hosts.mtbf": (8000.0, 32000.0, f"{DEAN}: 1,000 machine failures a year, one in 16,000 h; half to double of it"),
     "hosts.mttr": (1.0, 6.0, f"{DEAN}: racks are back after 1 to 6 h; taken for a host as well"),
     "zones.mtbf": (
-        8766.0, 34786.0,
+        8766.0,
+        34786.0,
         f"{DEAN}: a power distribution unit fails once a year; Uptime Institute 2025: 53 % of operators had an outage in 3 years",
     ),
     "zones.mttr": (1.0, 6.0, f"{DEAN}: racks 1 to 6 h, power distribution about 6 h"),
     "region.down": (
-        1e-5, 1e-4, "Google Cloud infrastructure reliability guide: design targets of 99.99 % in several zones, 99.999 % in several regions",
+        1e-5,
+        1e-4,
+        "Google Cloud infrastructure reliability guide: design targets of 99.99 % in several zones, 99.999 % in several regions",
     ),
     "region.mttr": (1.0, 6.0, "as for a zone"),
     "engines.mtbf": (720.0, 8766.0, OURS),
@@ -112,9 +116,16 @@ class Book:
             if rate.sla is not None:
                 down = 1.0 - rate.sla
                 source = "the topology, from an SLA: a threshold for credits, not a measured availability"
-                return self._add(Known(
-                    name=f"{path}.down", low=max(down, 1e-12), high=max(down, 1e-12), unit="share", tag="declared", source=source,
-                )), how_long
+                return self._add(
+                    Known(
+                        name=f"{path}.down",
+                        low=max(down, 1e-12),
+                        high=max(down, 1e-12),
+                        unit="share",
+                        tag="declared",
+                        source=source,
+                    )
+                ), how_long
             if rate.mtbf:
                 return self._declared(f"{path}.mtbf", *_hours(rate.mtbf)), how_long
         if f"{of}.down" in DEFAULTS:
@@ -138,10 +149,15 @@ NOT_FAILING_OVER = ("synchronous standby", "taken in", "a GET is asked", "says n
 def failover_s(topology: Topology, tier: str) -> tuple[float, float, str]:
     """(low, high, source): the sum of the engine's delays after a silent loss, else those of the balancers in front of it.
 
-    The steps of one fault and one probe path are composed more exactly by whoever promises outages; for a yearly sum this is enough.
+    The steps of one fault and one probe path are composed more exactly by whoever promises outages; for a yearly sum this
+    is enough.
     """
-    steps = [each for name in (tier, f"{tier}-vip") if name in topology.tiers and (name == tier or topology.tiers[tier].vip)
-             for each in ENGINES[topology.tiers[name].engine].delays(name, topology)]
+    steps = [
+        each
+        for name in (tier, f"{tier}-vip")
+        if name in topology.tiers and (name == tier or topology.tiers[tier].vip)
+        for each in ENGINES[topology.tiers[name].engine].delays(name, topology)
+    ]
     own = is_elected(topology, tier) or topology.tiers[tier].vip is not None
     balancers = [name for name, other in topology.tiers.items() if tier in other.routes.values()]
     if not own:

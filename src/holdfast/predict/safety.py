@@ -45,12 +45,16 @@ def capacity(topology: Topology) -> Iterator[Finding]:
         worst, lost = zones.most_common(1)[0]
         where = topology.located("tiers", name, "capacity")
         must = ceil(tier.demand / tier.capacity - 1e-9)
-        losses = [("without one instance", 1)] + ([(f"without zone {worst}", lost)] if len(topology.zones) > 1 and lost > 1 else [])
+        losses = [("without one instance", 1)] + (
+            [(f"without zone {worst}", lost)] if len(topology.zones) > 1 and lost > 1 else []
+        )
         for said, gone in losses:
             left = tier.replicas - gone
             if left * tier.capacity < tier.demand:
                 what = f"{said}, {name} can do {left * tier.capacity:g} of a peak of {tier.demand:g}"
-                yield Finding(level="warning", rule="capacity", what=what, where=where, remedy=_more(topology, name, must, gone > 1))
+                yield Finding(
+                    level="warning", rule="capacity", what=what, where=where, remedy=_more(topology, name, must, gone > 1)
+                )
                 break
         else:
             yield from _waiting(topology, name, where)
@@ -68,14 +72,19 @@ def _more(topology: Topology, name: str, must: int, by_zone: bool) -> str:
 
 def _waiting(topology: Topology, name: str, where: str) -> Iterator[Finding]:
     tier = topology.tiers[name]
-    assert tier.capacity and tier.demand
+    assert tier.capacity
+    assert tier.demand
     before_s = mean_wait(tier.replicas, tier.demand, tier.capacity)
     after_s = mean_wait(tier.replicas - 1, tier.demand, tier.capacity)
     if tier.replicas > 1 and after_s > 3 / tier.capacity:
         share = tier.demand / ((tier.replicas - 1) * tier.capacity)
-        what = (f"with one instance lost, {name} is used to {share:.0%} and a request waits {shown_seconds(after_s)} on average "
-                f"(Erlang C, per second), {shown_seconds(before_s)} before")
-        yield Finding(level="note", rule="queueing", what=what, where=where, remedy="add a replica, so that what is left is used less")
+        what = (
+            f"with one instance lost, {name} is used to {share:.0%} and a request waits {shown_seconds(after_s)} on average "
+            f"(Erlang C, per second), {shown_seconds(before_s)} before"
+        )
+        yield Finding(
+            level="note", rule="queueing", what=what, where=where, remedy="add a replica, so that what is left is used less"
+        )
 
 
 def attempts(topology: Topology, caller: str, called: str) -> int:
@@ -83,14 +92,16 @@ def attempts(topology: Topology, caller: str, called: str) -> int:
     uses = topology.tiers[caller].uses.get(called)
     if uses is not None:
         return uses.retries + 1
-    # Our balancers ask a second host when the first did not answer; what a config of the user's own does is not known.
+    # Our balancers ask a second host for a page when the first did not answer; what a config of the user's own does is not known.
     settings = topology.tiers[caller].settings
-    again = any(getattr(settings, name, None) is not None for name in ("retry_after", "hedge_after"))
+    pages = any(other == called and protocol == "http" for protocol, other in topology.tiers[caller].routes.items())
+    again = pages and any(getattr(settings, name, None) is not None for name in ("retry_after", "hedge_after"))
     return 2 if again and topology.tiers[caller].config is None and topology.tiers[called].replicas > 1 else 1
 
 
 def chains(topology: Topology) -> Iterator[tuple[str, ...]]:
     """Every way from a tier that nobody calls down to one that calls nobody."""
+
     def below(name: str) -> list[str]:
         tier = topology.tiers[name]
         return [each for each in dict.fromkeys((*tier.routes.values(), *tier.uses)) if each in topology.tiers]
@@ -120,8 +131,10 @@ def retries(topology: Topology) -> Iterator[Finding]:
         if last.capacity and last.demand and last.replicas > 1:
             left = (last.replicas - 1) * last.capacity
             if last.demand <= left < last.demand * factor:
-                what = (f"after a loss {chain[-1]} can carry the peak ({last.demand:g} of {left:g}), but not once every call fails "
-                        f"and is tried again: {way} makes {factor} of one, {last.demand * factor:g} in all, and stays down")
+                what = (
+                    f"after a loss {chain[-1]} can carry the peak ({last.demand:g} of {left:g}), but not once every call fails "
+                    f"and is tried again: {way} makes {factor} of one, {last.demand * factor:g} in all, and stays down"
+                )
                 remedy = "limit retries by a budget (a share of calls), or by a breaker, in one layer only"
                 yield Finding(level="warning", rule="metastable", what=what, where=where, remedy=remedy)
                 continue
@@ -147,7 +160,11 @@ def timeouts(topology: Topology) -> Iterator[Finding]:
                 what = f"{caller} gives up on {name} after {written_seconds(limit_s)}, but {said}"
                 remedy = f"let {caller} wait for {written_seconds(inner_s)} or more, or {name} for less"
                 yield Finding(
-                    level="warning", rule="timeouts", what=what, where=topology.located("tiers", caller, *key), remedy=remedy,
+                    level="warning",
+                    rule="timeouts",
+                    what=what,
+                    where=topology.located("tiers", caller, *key),
+                    remedy=remedy,
                 )
 
 
@@ -164,22 +181,20 @@ def pools(topology: Topology) -> Iterator[Finding]:
             told = ", ".join(f"{user} {number}" for user, number in wanted.items() if number)
             what = f"{name} takes {room} connections besides {RESERVED_CONNECTIONS} reserved ones, its users may open {told}"
             yield Finding(
-                level="warning", rule="pools", what=what, where=topology.located("tiers", name, "max_connections"),
+                level="warning",
+                rule="pools",
+                what=what,
+                where=topology.located("tiers", name, "max_connections"),
                 remedy="make the pools smaller, or max_connections larger",
             )
 
 
 def quorums(topology: Topology) -> Iterator[Finding]:
-    """Voters: an even number bears no more losses than one less, and a zone must not hold a majority."""
+    """A zone must not hold so many voters that the rest are no majority.  Even numbers are refused by the engine itself."""
     for name, tier in topology.tiers.items():
         if tier.engine != "etcd" or tier.replicas < 2:
             continue
         where = topology.located("tiers", name, "replicas")
-        if tier.replicas % 2 == 0:
-            bears = tier.replicas - needed(topology, name)
-            what = f"{tier.replicas} voters of {name} bear the loss of {bears}, as {tier.replicas - 1} would"
-            remedy = f"write replicas: {tier.replicas + 1} or {tier.replicas - 1}"
-            yield Finding(level="note", rule="quorum", what=what, where=where, remedy=remedy)
         zone, most = Counter(instance.zone for instance in topology.instances_of(name)).most_common(1)[0]
         if tier.replicas - most < needed(topology, name):
             what = f"zone {zone} holds {most} of {tier.replicas} voters of {name}: without it the rest have no majority"
@@ -201,10 +216,19 @@ def recovery_points(topology: Topology) -> Iterator[Finding]:
                 what += f", and the objective is {objective} lost writes"
             yield Finding(level=level, rule="recovery point", what=what, where=where, remedy="write synchronous: 1")
         elif tier.replicas <= synchronous + 1:
-            what = f"{name} needs {synchronous} of {tier.replicas - 1} standbys for each commit: after one loss none is to spare"
-            yield Finding(level="note", rule="recovery point", what=what, where=where, remedy=f"write replicas: {synchronous + 2}")
+            what = (
+                f"{name} needs {synchronous} of {tier.replicas - 1} standbys for each commit: after one loss none is to spare"
+            )
+            yield Finding(
+                level="note", rule="recovery point", what=what, where=where, remedy=f"write replicas: {synchronous + 2}"
+            )
 
 
 RULES: tuple[Callable[[Topology], Iterator[Finding]], ...] = (
-    capacity, retries, timeouts, pools, quorums, recovery_points,
+    capacity,
+    retries,
+    timeouts,
+    pools,
+    quorums,
+    recovery_points,
 )

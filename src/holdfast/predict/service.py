@@ -1,8 +1,8 @@
 """From a topology to causes and gates: what must fail for clients to be without service, and what failing over costs.
 
-Rules: an instance is down with its program, its host or its zone; equal things also fail together (beta factor); a tier is down when
-fewer instances are left than it needs; a path is down with any tier on it; the region and what all share take everything.
-Only names of figures stand here, no figures: the same tree then serves ten thousand samples.
+Rules: an instance is down with its program, its host or its zone; equal things also fail together (beta factor); a tier is
+down when fewer instances are left than it needs; a path is down with any tier on it; the region and what all share take
+everything. Only names of figures stand here, no figures: the same tree then serves ten thousand samples.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -46,8 +46,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A tier that fails over.  own: causes of one instance alone.  weight: of the requests, which part is lost meanwhile: all where
-    one instance leads, one in `size` where all serve."""
+    """A tier that fails over.  own: causes of one instance alone.  weight: of the requests, which part is lost meanwhile:
+    all where one instance leads, one in `size` where all serve."""
 
     tier: str
     size: int
@@ -102,8 +102,9 @@ class _Building:
         self.manual = book.time("reliability.manual_failover", said.manual_failover, "manual_failover")
 
     def event(self, name: str, often: str, long: str, share: tuple[str, bool] | None = None, *where: str) -> Event:
-        self.causes.setdefault(name, Cause(name=name, often=often, long=long, share=share, where=where))
-        return Event(name, 0.5, frequency=1.0)  # the figures come later: see `Cause`
+        cause = self.causes.setdefault(name, Cause(name=name, often=often, long=long, share=share, where=where))
+        values = {each: known.middle for each, known in self.book.known.items()}
+        return Event(name, failure_rate=cause.rate(values), repair_rate=1.0 / values[long])
 
     def zone(self, name: str) -> Event:
         often, long = self.book.rate("reliability.zones", self.topology.reliability.zones, "zones")
@@ -126,7 +127,8 @@ class _Building:
         return self.book.rate(path, said if own else fall_back, "engines", fall_back)
 
     def common(self, tier: str) -> Iterator[Event]:
-        """What takes all of a tier at once: of its programs it lasts until a person has acted, of its hosts as long as a repair."""
+        """What takes all of a tier at once: of its programs it lasts until a person has acted, of its hosts as long as a
+        repair."""
         size = self.topology.tiers[tier].replicas
         if size < 2:
             return
@@ -142,7 +144,8 @@ class _Building:
         """With what it shares its host with when its virtual IP cannot be held there."""
         group = self.topology.tiers[instance.tier].replicas
         parts: list[Node] = [
-            self.program(instance, group), self.host(instance.host, self.topology.tiers[self.topology.lodging(instance.tier)].replicas),
+            self.program(instance, group),
+            self.host(instance.host, self.topology.tiers[self.topology.lodging(instance.tier)].replicas),
             self.zone(instance.zone),
         ]
         if self.topology.tiers[instance.tier].vip is not None:
@@ -211,14 +214,19 @@ def service_of(topology: Topology, book: Book) -> Service:
     everyone = [building.shared(name) for name, said in topology.reliability.shared.items() if not said.tiers]
     found = paths_of(topology)
     paths = [
-        Path(name=name, top=Or(region, *everyone, *(building.tier(tier) for tier in tiers)), tiers=tiers) for name, tiers in found.items()
+        Path(name=name, top=Or(region, *everyone, *(building.tier(tier) for tier in tiers)), tiers=tiers)
+        for name, tiers in found.items()
     ]
     every = tuple(dict.fromkeys(tier for path in paths for tier in path.tiers))
     whole = Path(name="service", top=Or(region, *everyone, *(building.tier(tier) for tier in every)), tiers=every)
     pools = {tier: pool for tier in every if (pool := _pool(building, tier)) is not None}
     return Service(
-        topology=topology, book=book, causes=building.causes, paths=(whole, *paths), pools=pools,
-        needs={tier: needed(topology, tier) for tier in every},
+        topology=topology,
+        book=book,
+        causes=building.causes,
+        paths=(whole, *paths),
+        pools=pools,
+        needs={tier: needed(topology, tier) for tier in topology.tiers},
     )
 
 
@@ -234,17 +242,29 @@ def _pool(building: _Building, tier: str) -> Pool | None:
     building.down(instance)
     names = [instance.name, f"host {instance.host}", f"zone {instance.zone}"]
     alone: Callable[[str, str], str] = lambda key, of: book.share(f"reliability.{key}", getattr(said, key, None), of)  # noqa: E731
-    uncovered = _uncovered(book, f"tiers.{tier}.reliability", pool.coverage) if pool and pool.coverage else (
-        _uncovered(book, "reliability", said.coverage) if said.coverage else book.share("reliability.uncovered", None, "uncovered")
+    uncovered = (
+        _uncovered(book, f"tiers.{tier}.reliability", pool.coverage)
+        if pool and pool.coverage
+        else (
+            _uncovered(book, "reliability", said.coverage)
+            if said.coverage
+            else book.share("reliability.uncovered", None, "uncovered")
+        )
     )
     manual = building.manual
     if pool and pool.manual_failover:
         manual = book.time(f"tiers.{tier}.reliability.manual_failover", pool.manual_failover, "manual_failover")
     leads = is_elected(topology, tier) or declared.vip is not None
     return Pool(
-        tier=tier, size=size, own=tuple(building.causes[name] for name in names), weight=1.0 if leads else 1.0 / size,
-        uncovered=uncovered, failover=book.failover(tier), manual=manual,
-        test=book.time("reliability.failover_test", said.failover_test, "failover_test"), unnoticed=alone("unnoticed", "unnoticed"),
+        tier=tier,
+        size=size,
+        own=tuple(building.causes[name] for name in names),
+        weight=1.0 if leads else 1.0 / size,
+        uncovered=uncovered,
+        failover=book.failover(tier),
+        manual=manual,
+        test=book.time("reliability.failover_test", said.failover_test, "failover_test"),
+        unnoticed=alone("unnoticed", "unnoticed"),
     )
 
 

@@ -1,7 +1,7 @@
 """What a change would gain: every single change that an architect may think of, with its minutes a year, best first.
 
-Rules: one change at a time, the rest as it is; figures at their middle, so a gain is a difference of like with like; a change that the
-topology could not bear (`check` would refuse it) is not offered.
+Rules: one change at a time, the rest as it is; figures at their middle, so a gain is a difference of like with like; a
+change that the topology could not bear (`check` would refuse it) is not offered.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.errors import Problem
-from holdfast.predict.availability import Prediction
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Measured
 from holdfast.predict.service import needed
+from holdfast.predict.yearly import Prediction
 from holdfast.quantities import written_seconds
 from holdfast.topology.model import Topology
 
@@ -37,7 +37,10 @@ class Gain:
 
 
 def gains(
-    topology: Topology, sensible: Sensible, path: str = "service", measured: Mapping[str, Measured] | None = None,
+    topology: Topology,
+    sensible: Sensible,
+    path: str = "service",
+    measured: Mapping[str, Measured] | None = None,
 ) -> tuple[Gain, ...]:
     """Every single change, the largest gain first; a change for the worse has a negative one and stands last."""
     prediction = Prediction(topology, measured)
@@ -75,8 +78,11 @@ def _changed(topology: Topology) -> Iterator[tuple[str, str, Topology]]:
         if tier.on is None and tier.replicas < MOST_REPLICAS:
             step = 2 if tier.engine == "etcd" else 1
             more = tier.replicas + step
-            yield (f"{step} more of {name} ({tier.replicas} -> {more})", f"tiers.{name}.replicas={more}",
-                   _with_tier(topology, name, replicas=more))
+            yield (
+                f"{step} more of {name} ({tier.replicas} -> {more})",
+                f"tiers.{name}.replicas={more}",
+                _with_tier(topology, name, replicas=more),
+            )
         yield from _timers(topology, name)
     letter = next(each for each in map(chr, range(ord("a"), ord("z") + 1)) if each not in topology.zones)
     zones = (*topology.zones, letter)
@@ -96,8 +102,11 @@ def _timers(topology: Topology, name: str) -> Iterator[tuple[str, str, Topology]
         if isinstance(value, float) and value > 0:
             half = value / 2
             other = settings.model_copy(update={key: half})
-            yield (f"{key} of {name} at half ({written_seconds(value)} -> {written_seconds(half)})",
-                   f"tiers.{name}.{key}={written_seconds(half)}", _with_tier(topology, name, settings=other))
+            yield (
+                f"{key} of {name} at half ({written_seconds(value)} -> {written_seconds(half)})",
+                f"tiers.{name}.{key}={written_seconds(half)}",
+                _with_tier(topology, name, settings=other),
+            )
 
 
 Factor = Callable[[float], float]
@@ -110,7 +119,10 @@ def _better(prediction: Prediction, path: str) -> Iterator[tuple[str, dict[str, 
     yield "a person acts in half the time", dict.fromkeys(manual, lambda value: value / 2)
     uncovered = [name for name in prediction.known if name.endswith("uncovered")]
     if uncovered:
-        yield "failing over works twice as reliably (a fence that cannot hang)", dict.fromkeys(uncovered, lambda value: value / 2)
+        yield (
+            "failing over works twice as reliably (a fence that cannot hang)",
+            dict.fromkeys(uncovered, lambda value: value / 2),
+        )
         yield "failing over is exercised twice as often", {"reliability.failover_test": lambda value: value / 2}
     for tier in prediction.service.pools:
         if tier in prediction.path(path).tiers:

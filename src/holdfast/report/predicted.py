@@ -6,12 +6,12 @@ Rules: no headline number without its interval; nothing that was not computed is
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from holdfast.predict.availability import Outlook, Prediction
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Known
 from holdfast.predict.safety import Finding
 from holdfast.predict.tree import Importance
 from holdfast.predict.whatif import Gain
+from holdfast.predict.yearly import Outlook
 from holdfast.quantities import shown_seconds, written_share
 
 LONGEST_LIST = 12
@@ -37,6 +37,8 @@ class Predicted:
     objective: float | None = None
     met_share: float | None = None
     sampled: int = 0
+    swings: tuple[tuple[str, float, float], ...] = ()
+    """Of the whole service: figure, minutes a year at its low end, at its high end; the widest first."""
 
 
 def text(found: Predicted, *, every_figure: bool = False) -> str:
@@ -56,6 +58,11 @@ def minutes(value: float) -> str:
     if value < 600:
         return f"{value:.{1 if value < 100 else 0}f} min"
     return f"{value / 60:.1f} h"
+
+
+def percent(share: float) -> str:
+    """`16.6 %`, `< 0.1 %`."""
+    return f"{share:.1%}".replace("%", " %") if not 0 < share < 0.0005 else "< 0.1 %"
 
 
 def available(down_min: float) -> str:
@@ -101,12 +108,21 @@ def _table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -
 def _outlooks(found: Predicted) -> str:
     rows = [("path", "down a year, 5 % to 95 %", "middle", "available", "outages", "mean outage", "failing over")]
     for each in found.outlooks:
-        rows.append((
-            each.path, f"{minutes(each.low_min)} to {minutes(each.high_min)}", minutes(each.middle_min), available(each.middle_min),
-            f"{each.outages:.3g}", minutes(each.mean_outage_s / 60), minutes(each.failover_min),
-        ))
-    note = (f"  {found.sampled:,} samples of every figure that is a range; the middle takes each figure at its geometric mean.\n"
-            "  `failing over` is the part of `middle` that replacing lost instances takes.")
+        rows.append(
+            (
+                each.path,
+                f"{minutes(each.low_min)} to {minutes(each.high_min)}",
+                minutes(each.middle_min),
+                available(each.middle_min),
+                f"{each.outages:.3g}",
+                minutes(each.mean_outage_s / 60),
+                minutes(each.failover_min),
+            )
+        )
+    note = (
+        f"  {found.sampled:,} samples of every figure that is a range; the middle takes each figure at its geometric mean.\n"
+        "  `failing over` is the part of `middle` that replacing lost instances takes."
+    )
     return f"{_table(rows, frozenset({2, 3, 4, 5, 6}))}\n{note}"
 
 
@@ -114,8 +130,10 @@ def _against(found: Predicted) -> str:
     lines = []
     if found.objective is not None and found.met_share is not None:
         allowed = (1 - found.objective) * YEAR_H * 60
-        lines.append(f"The objective of {written_share(found.objective)} allows {minutes(allowed)} a year: "
-                     f"kept by {found.met_share:.0%} of the samples.")
+        lines.append(
+            f"The objective of {written_share(found.objective)} allows {minutes(allowed)} a year: "
+            f"kept by {found.met_share:.0%} of the samples."
+        )
     if found.before is not None:
         now, before = found.outlooks[0].middle_min, found.before.middle_min
         word = "less" if now <= before else "more"
@@ -134,8 +152,9 @@ def _drivers(found: Predicted) -> str:
 def _why(found: Predicted) -> str:
     rows = [("what takes it down", "of the time that is no failing over", "risk if it were down")]
     for name, each in found.importance[:LONGEST_LIST]:
-        share = f"{each.criticality:.1%}"
-        rows.append((("! " if name in found.single_points else "  ") + name, share, f"x {each.achievement:.3g}"))
+        rows.append(
+            (("! " if name in found.single_points else "  ") + name, percent(each.criticality), f"x {each.achievement:.3g}")
+        )
     sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
     lines = [_table(rows, frozenset({1, 2})), f"  ! alone is enough: {len(found.single_points)} single points of failure"]
     lines.append(f"  minimal cut sets: {sets}")
@@ -144,15 +163,15 @@ def _why(found: Predicted) -> str:
 
 def _warnings(found: Predicted) -> str:
     return "\n".join(
-        f"warning: {tier} would be better off alone: with its spare instances {minutes(several)} a year, most of it failing over; "
-        f"one instance {minutes(one)}" for tier, several, one in found.worse_than_one
+        f"warning: {tier} would be better off alone: with its spare instances {minutes(several)} a year, most of it "
+        f"failing over; "
+        f"one instance {minutes(one)}"
+        for tier, several, one in found.worse_than_one
     )
 
 
 def _findings(found: Predicted) -> str:
-    return "\n".join(
-        f"{each.where}  {each.level}: {each.what}\n  remedy: {each.remedy}" for each in found.findings
-    )
+    return "\n".join(f"{each.where}  {each.level}: {each.what}\n  remedy: {each.remedy}" for each in found.findings)
 
 
 def _gains(gains: Sequence[Gain]) -> str:
@@ -180,5 +199,7 @@ def _left_out(found: Predicted) -> Iterator[str]:
     if any("SLA" in known.source for known in found.known):
         yield "An SLA is the threshold below which a provider pays credits; it says little of how available the thing is."
     if not any(name.startswith("shared ") for name, _ in found.importance):
-        yield ("Not counted, because nothing says how often they fail: DNS, certificates, configuration pushes, vendors. "
-               "Declare them under reliability.shared.")
+        yield (
+            "Not counted, because nothing says how often they fail: DNS, certificates, configuration pushes, vendors. "
+            "Declare them under reliability.shared."
+        )

@@ -4,7 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from holdfast.predict.availability import Outlook
+from holdfast.predict.yearly import Outlook
 from holdfast.report.predicted import Predicted
 
 SCHEMA = "holdfast.predict/1"
@@ -16,15 +16,25 @@ def as_json(found: Predicted) -> str:
 
 def document(found: Predicted) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "schema": SCHEMA, "service": found.service, "year_days": 365.25, "samples": found.sampled, "changed": list(found.changed),
+        "schema": SCHEMA,
+        "service": found.service,
+        "year_days": 365.25,
+        "samples": found.sampled,
+        "changed": list(found.changed),
         "paths": [_outlook(each) for each in found.outlooks],
         "before": _outlook(found.before) if found.before else None,
         "objective": None if found.objective is None else {"availability": found.objective, "kept_by_share": found.met_share},
         "single_points": list(found.single_points),
         "cut_sets_by_order": {str(order): number for order, number in found.cut_sets.items()},
         "importance": [
-            {"event": name, "birnbaum": _finite(each.birnbaum), "criticality": _finite(each.criticality),
-             "diagnostic": _finite(each.diagnostic), "achievement": _finite(each.achievement), "reduction": _finite(each.reduction)}
+            {
+                "event": name,
+                "birnbaum": _finite(each.birnbaum),
+                "criticality": _finite(each.criticality),
+                "diagnostic": _finite(each.diagnostic),
+                "achievement": _finite(each.achievement),
+                "reduction": _finite(each.reduction),
+            }
             for name, each in found.importance
         ],
         "worse_than_one": [
@@ -49,8 +59,11 @@ def document(found: Predicted) -> dict[str, Any]:
 
 def _outlook(each: Outlook) -> dict[str, Any]:
     return {
-        "path": each.path, "down_min": {"low": each.low_min, "middle": each.middle_min, "high": each.high_min},
-        "outages_per_year": each.outages, "mean_outage_s": each.mean_outage_s, "failing_over_min": each.failover_min,
+        "path": each.path,
+        "down_min": {"low": each.low_min, "middle": each.middle_min, "high": each.high_min},
+        "outages_per_year": each.outages,
+        "mean_outage_s": each.mean_outage_s,
+        "failing_over_min": each.failover_min,
         "partial_min": each.partial_min,
         "drivers": [{"figure": name, "low_end_min": low, "high_end_min": high} for name, low, high in each.drivers],
     }

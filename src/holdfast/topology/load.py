@@ -53,8 +53,8 @@ class _Draft:
 def load(path: Path | str, kinds: Kinds, changes: Sequence[Change] = ()) -> Topology:
     """The topology in this file, or in `topology.yaml` of this folder.  Raises Refused with every problem, in file order.
 
-    changes: values to be taken instead of those in the file.  What is well written but senseless is found by `check.check`; only where the file is refused anyway are its references
-    checked here too, so that one run tells of everything.
+    changes: values to be taken instead of those in the file.  What is well written but senseless is found by `check.check`;
+    only where the file is refused anyway are its references checked here too, so that one run tells of everything.
     """
     reading = changed(read(path), changes)
     draft = _Draft(reading=reading, kinds=kinds, problems=list(reading.problems))

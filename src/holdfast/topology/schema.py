@@ -25,7 +25,8 @@ _REFERENCE = "#/$defs/"
 
 def schema(kinds: Kinds) -> Schema:
     """The whole schema; the same kinds give the same text."""
-    models = [Head, Client, Drilled, Secret, Reliability, Tier, *kinds.engines.values(), *kinds.probes.values(), *kinds.faults.values()]
+    own = [Head, Client, Drilled, Secret, Reliability, Tier]
+    models = [*own, *kinds.engines.values(), *kinds.probes.values(), *kinds.faults.values()]
     every = _with_nested(models)
     pointers, found = models_json_schema([(model, "validation") for model in every], by_alias=True)
     names = {model: pointers[model, "validation"]["$ref"].removeprefix(_REFERENCE) for model in every}

@@ -1,7 +1,8 @@
 """How long, how often and why a service is down in a year: the fault tree's exact answer, and what failing over adds to it.
 
-A year has 365.25 days.  Failing over is downtime: per pool lambda x coverage x failover time + lambda x (1 - coverage) x manual time,
-while the others are up; it agrees with the Markov chain of `chains.failover_pair` (Trivedi and Bobbio, 2017, section 9.5).
+A year has 365.25 days.  Failing over is downtime: per pool lambda x coverage x failover time + lambda x (1 - coverage) x
+manual time, while the others are up; it agrees with the Markov chain of `chains.failover_pair` (Trivedi and Bobbio, 2017,
+section 9.5).
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,8 +74,12 @@ class Prediction:
         """Unavailabilities at `count` draws of every figure.  Things of one kind share their draw: what is not known is the
         rate of the kind (Apostolakis and Kaplan, Reliability Engineering 2(2), 1981)."""
         drawn: dict[str, Any] = {
-            name: known.low if known.low == known.high else sampling.lognormal(
-                known.low, known.high, sampling.normals(seed, count, name),
+            name: known.low
+            if known.low == known.high
+            else sampling.lognormal(
+                known.low,
+                known.high,
+                sampling.normals(seed, count, name),
             )
             for name, known in self.known.items()
         }
@@ -113,21 +118,16 @@ class Prediction:
 
     def swings(self, path: str = "service") -> list[tuple[str, float, float]]:
         """(figure, minutes a year at its low end, at its high end) with all others at their middle, the widest first."""
-        middle = self.middle()
+        plain = {name: known.middle for name, known in self.known.items()}
         found = []
         for name, known in self.known.items():
             if known.low < known.high:
                 both = [
-                    self.unavailability(path, self._with_crews({**_plain(self.known), name: end})) * YEAR_H * 60
+                    self.unavailability(path, self._with_crews({**plain, name: end})) * YEAR_H * 60
                     for end in (known.low, known.high)
                 ]
                 found.append((name, both[0], both[1]))
-        del middle
         return sorted(found, key=lambda each: -abs(each[2] - each[1]))
-
-
-def _plain(known: Mapping[str, Known]) -> dict[str, float]:
-    return {name: each.middle for name, each in known.items()}
 
 
 def _capped(column: Any) -> Any:
@@ -187,8 +187,13 @@ def outlook(prediction: Prediction, path: str = "service", samples: int = SAMPLE
     drawn = sorted(map(float, prediction.sampled(path, samples, seed)))
     per_year_min = YEAR_H * 60
     return Outlook(
-        path=path, middle_min=down * per_year_min, low_min=sampling.quantile(drawn, 0.05) * per_year_min,
-        high_min=sampling.quantile(drawn, 0.95) * per_year_min, outages=often * YEAR_H,
-        mean_outage_s=(down - partial) / often * 3600 if often else 0.0, failover_min=sum(shares.values()) * per_year_min,
-        partial_min=partial * per_year_min, drivers=tuple(prediction.swings(path)[:3]),
+        path=path,
+        middle_min=down * per_year_min,
+        low_min=sampling.quantile(drawn, 0.05) * per_year_min,
+        high_min=sampling.quantile(drawn, 0.95) * per_year_min,
+        outages=often * YEAR_H,
+        mean_outage_s=(down - partial) / often * 3600 if often else 0.0,
+        failover_min=sum(shares.values()) * per_year_min,
+        partial_min=partial * per_year_min,
+        drivers=tuple(prediction.swings(path)[:3]),
     )
