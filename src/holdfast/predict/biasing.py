@@ -54,7 +54,7 @@ def _cycles(
     state = numpy.zeros((cycles, size), dtype=bool)
     state[numpy.arange(cycles), rng.choice(size, cycles, p=fails / fails.sum())] = True
     down, length = numpy.zeros(cycles), numpy.full(cycles, 1.0 / fails.sum())
-    weight, active = numpy.ones(cycles), numpy.arange(cycles)
+    weight, active, seen = numpy.ones(cycles), numpy.arange(cycles), numpy.zeros(cycles, dtype=bool)
     for _ in range(MOST_STEPS):
         if not len(active):
             return down, length
@@ -63,9 +63,12 @@ def _cycles(
         total = rates.sum(axis=1)
         hold = weight[active] / total
         length[active] += hold
-        down[active] += hold * _happens(numpy, tree, names, now)
+        is_down = _happens(numpy, tree, names, now)
+        down[active] += hold * is_down
+        seen[active] |= is_down
         true = rates / total[:, None]
-        chosen = _biased(numpy, now, true) if biased else true
+        # Once a cycle has been down it may end as it likes: pushed on, it would not for a long time.
+        chosen = numpy.where(seen[active][:, None], true, _biased(numpy, now, true)) if biased else true
         running = chosen.cumsum(axis=1)
         step = (rng.random(len(active))[:, None] * running[:, -1:] > running).sum(axis=1).clip(max=size - 1)
         rows = numpy.arange(len(active))

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from holdfast.predict.diagram import FALSE, TRUE, Diagram, TooLarge
 from holdfast.predict.formula import Formula, coherent_terms, grouped, modules
-from holdfast.predict.orders import orders
+from holdfast.predict.orders import most_shared, orders
 
 FIRST_BUDGET = 2000
 """Nodes allowed to each order in the first round; each round that fails allows four times as many."""
+
+GOOD_ENOUGH = 12
+"""Rows per variable from which on no better order is looked for."""
 
 MOST_NODES = 4_000_000
 """About 1.2 GB.  A tree that needs more in every order is refused."""
@@ -93,9 +96,11 @@ def _best(
     while True:
         best: tuple[int, Diagram, int, tuple[int, ...]] | None = None
         for order in tried:
+            if best is not None and best[0] <= GOOD_ENOUGH * len(order):
+                break
             diagram = Diagram(limit=budget if best is None else min(budget, len(best[1].level)))
             try:
-                root = _built(formula, top, below, order, diagram)
+                root = _split(formula, top, below, order, diagram)
             except TooLarge:
                 continue
             size = len(diagram.below(root))
@@ -111,8 +116,48 @@ def _best(
         budget = min(budget * 4, most_nodes)
 
 
-def _built(formula: Formula, top: int, below: Mapping[int, list[int]], order: Sequence[int], diagram: Diagram) -> int:
+def _split(formula: Formula, top: int, below: Mapping[int, list[int]], order: Sequence[int], diagram: Diagram) -> int:
+    """Built once for each case of the variables that stand first because most depend on them, and joined: with a zone known to
+    be up or down, the rest falls into parts that have nothing to do with each other."""
+    shared = most_shared(below, top)
+    split = len(shared) if tuple(order[: len(shared)]) == shared else 0
     made = {term: diagram.variable(level) for level, term in enumerate(order)}
+    if not split:
+        return _built(formula, top, below, made, diagram)
+    touched = _touched(below, shared)
+    kept: dict[tuple[int, int], int] = {}
+    roots = []
+    for case in range(1 << split):
+        known = dict(made)
+        known.update({term: TRUE if case >> place & 1 else FALSE for place, term in enumerate(shared)})
+        known.update({term: kept[term, case & mask] for term, mask in touched.items() if (term, case & mask) in kept})
+        roots.append(_built(formula, top, below, known, diagram))
+        kept.update({(term, case & mask): known[term] for term, mask in touched.items() if term in known})
+    for place in range(split):
+        # The last variable of the split is the lowest, and the highest bit of a case.
+        level, half = split - 1 - place, len(roots) // 2
+        roots = [diagram.make(level, roots[case], roots[case + half]) for case in range(half)]
+    return roots[0]
+
+
+def _touched(below: Mapping[int, list[int]], shared: Sequence[int]) -> dict[int, int]:
+    """Gate to which of the shared variables stand below it, as bits."""
+    found = {term: 1 << place for place, term in enumerate(shared)}
+    stack = list(below)
+    while stack:
+        term = stack[-1]
+        if missing := [each for each in below[term] if each in below and each not in found]:
+            stack += missing
+            continue
+        stack.pop()
+        mask = 0
+        for each in below[term]:
+            mask |= found.get(each, 0)
+        found[term] = mask
+    return {term: found[term] for term in below}
+
+
+def _built(formula: Formula, top: int, below: Mapping[int, list[int]], made: dict[int, int], diagram: Diagram) -> int:
     stack = [top]
     while stack:
         term = stack[-1]
