@@ -46,7 +46,8 @@ def service(folder: Path, web: int, more: int, replicas: int = 9) -> Topology:
     need = 100 * (replicas * 2 // 3)
     tiers = "\n".join(
         f"  {name}: "
-        f"{{engine: command, replicas: {replicas}, run: python3 app.py, port: 8080, capacity: 100, demand: {need}}}" for name in names
+        f"{{engine: command, replicas: {replicas}, run: python3 app.py, capacity: 100, demand: {need}}}"
+        for name in names
     )
     text = SERVICE.format(
         web=web, demand=100 * (web * 2 // 3), more=tiers, more_uses=", ".join(f"{name}: {{}}" for name in names),

@@ -11,8 +11,9 @@ from holdfast.predict.diagram import FALSE, TRUE, Diagram, TooLarge
 from holdfast.predict.formula import Formula, coherent_terms, grouped, modules
 from holdfast.predict.orders import most_shared, orders
 
-FIRST_BUDGET = 2000
-"""Nodes allowed to each order in the first round; each round that fails allows four times as many."""
+ROUNDS = ((2_000, 99), (16_000, 99), (130_000, 3), (520_000, 3))
+"""(nodes allowed to an order, how many orders are tried): many orders while they cost little, then those that serve best most
+often, and at last whatever is allowed."""
 
 GOOD_ENOUGH = 12
 """Rows per variable from which on no better order is looked for."""
@@ -92,11 +93,11 @@ def _best(
         tried = [tried[number % len(tried)]]
     elif len(tried[0]) <= 6 or len(below) == 1:
         tried = tried[:1]
-    budget = min(FIRST_BUDGET, most_nodes)
-    while True:
+    for allowed, many in (*ROUNDS, (most_nodes, 99)):
+        budget = min(allowed, most_nodes)
         best: tuple[int, Diagram, int, tuple[int, ...]] | None = None
-        for order in tried:
-            if best is not None and best[0] <= GOOD_ENOUGH * len(order):
+        for order in tried[:many]:
+            if best is not None and (best[0] <= GOOD_ENOUGH * len(order) or allowed == most_nodes):
                 break
             diagram = Diagram(limit=budget if best is None else min(budget, len(best[1].level)))
             try:
@@ -108,12 +109,10 @@ def _best(
                 best = (size, diagram, root, order)
         if best is not None:
             return best[1:]
-        if budget >= most_nodes:
-            raise ValueError(
-                f"the tree needs a diagram of more than {most_nodes} nodes in each of {len(tried)} variable orders; "
-                "split it, or allow more with most_nodes"
-            )
-        budget = min(budget * 4, most_nodes)
+    raise ValueError(
+        f"the tree needs a diagram of more than {most_nodes} nodes in each of {len(tried)} variable orders; "
+        "split it, or allow more with most_nodes"
+    )
 
 
 def _split(formula: Formula, top: int, below: Mapping[int, list[int]], order: Sequence[int], diagram: Diagram) -> int:
