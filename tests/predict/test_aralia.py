@@ -2,8 +2,8 @@
 
 Eight of its 43 trees stand in `aralia/`, as equations in a form of our own: "&" and, "|" or, "!" not, a number for k of n; behind
 them probabilities and the events that have them, "*" for all.  Trees: A. Rauzy's set as distributed with SCRAM (rakhimov/scram,
-input/Aralia, and Debian's package scram 0.16.2-3, /usr/share/scram/input).  Values: SCRAM 0.16.2, `scram --bdd --probability=1`, which
-prints six digits, and its number of minimal cut sets of each order.
+input/Aralia, and Debian's package scram 0.16.2-3, /usr/share/scram/input).  Values: SCRAM 0.16.2 with
+`scram --bdd --probability=1`, which prints six digits, and its number of minimal cut sets of each order.
 """
 
 from collections.abc import Callable, Mapping

@@ -231,10 +231,11 @@ def service_of(topology: Topology, book: Book) -> Service:
 
 
 def _pool(building: _Building, tier: str) -> Pool | None:
-    """None for a single instance, and for voters: while they have a majority, those that use them lose nothing."""
+    """None where none is to spare: then a loss is an outage, and no failing over; and for voters, whose users lose nothing while
+    they have a majority."""
     topology, book = building.topology, building.book
     declared, said = topology.tiers[tier], topology.reliability
-    if declared.replicas < 2 or declared.engine == "etcd":
+    if declared.replicas <= needed(topology, tier) or declared.engine == "etcd":
         return None
     pool = declared.reliability
     instance = topology.instances_of(tier)[0]
