@@ -1,8 +1,8 @@
 """Trees of the Aralia set, the field's benchmark of real fault trees, are solved to the values that others publish.
 
-Eleven of its 43 trees stand in `aralia/`, as equations in a form of our own: "&" and, "|" or, "!" not, a number for k of n; behind
-them probabilities and the events that have them, "*" for all.  Trees: A. Rauzy's set as distributed with SCRAM (rakhimov/scram,
-input/Aralia, and Debian's package scram 0.16.2-3, /usr/share/scram/input).  Values: SCRAM 0.16.2 with
+Eleven of its 43 trees stand in `aralia/`, as equations in a form of our own: "&" and, "|" or, "!" not, a number for k of n;
+behind them probabilities and the events that have them, "*" for all.  Trees: A. Rauzy's set as distributed
+with SCRAM (rakhimov/scram, input/Aralia, and Debian's package scram 0.16.2-3, /usr/share/scram/input).  Values: SCRAM 0.16.2 with
 `scram --bdd --probability=1`, which prints six digits, and its number of minimal cut sets of each order.
 """
 

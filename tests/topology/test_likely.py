@@ -11,6 +11,8 @@ from holdfast.errors import Refused
 from holdfast.quantities import shares, spans
 from holdfast.topology.schema import schema
 
+SCHEMA = schema(kinds())
+
 SHOP = """\
 service: shop
 reliability: {0}
@@ -42,7 +44,7 @@ def read(tmp_path: Path, said: tuple[str, str]):
 @pytest.mark.parametrize("said", GOOD)
 def test_what_is_right_is_taken_by_both(tmp_path, said):
     topology, raw = read(tmp_path, said)
-    jsonschema.validate(raw, schema(kinds()))
+    jsonschema.validate(raw, SCHEMA)
     assert topology.tiers["web"].demand == 50.5
 
 
@@ -56,7 +58,7 @@ def test_what_is_wrong_is_refused_by_the_loader_with_line_and_remedy(tmp_path, s
 @pytest.mark.parametrize("said", [each for each in BAD if each != ("{beta: 200%}", "{}")])
 def test_what_is_wrong_is_marked_in_an_editor(said):
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(yaml.safe_load(SHOP.format(*said)), schema(kinds()))
+        jsonschema.validate(yaml.safe_load(SHOP.format(*said)), SCHEMA)
 
 
 def test_a_range_has_two_ends_and_one_value_is_both():
