@@ -58,6 +58,15 @@ def test_next_nine_lists_changes_best_first(capsys):
     assert any("--set 'tiers.web.replicas=4'" in row for row in rows)
 
 
+def test_years_by_chance_show_how_unlike_one_is_to_another(capsys):
+    assert main(["predict", CLASSIC, "--years", "2000"]) == MET
+    told = capsys.readouterr().out
+    assert re.search(r"Of 2,000 years played by chance, all figures at their middle, half have less than [\d.]+ min", told)
+    assert re.search(r"\d+% miss the objective", told)
+    assert main(["predict", CLASSIC, "--years", "7"]) == BAD_INPUT
+    assert "write one from 100 to 1000000" in capsys.readouterr().err
+
+
 def test_json_holds_the_same_for_programs(capsys):
     assert main(["predict", CLASSIC, "--json", "--next-nine"]) == MET
     found = json.loads(capsys.readouterr().out)

@@ -105,6 +105,8 @@ def _on_topologies(add: Add) -> None:
     predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)
     predict.add_argument("--next-nine", action="store_true", help="every single change with what it would gain, best first")
     predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
+    years = "play N years by chance as well: how unlike one year is to another (needs numpy)"
+    predict.add_argument("--years", type=_years, metavar="N", help=years)
     predict.add_argument("--json", action="store_true", help="the prediction as JSON on standard output")
     predict.add_argument("--page", metavar="OUT.html", help="write it as a page as well, with the topology drawn")
 
@@ -176,6 +178,12 @@ def _outcome(verb: argparse.ArgumentParser) -> None:
 def _times(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not how often; write a number from 1 to 1000")
+    return int(text)
+
+
+def _years(text: str) -> int:
+    if not text.isdigit() or not 100 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of years to play; write one from 100 to 1000000")
     return int(text)
 
 

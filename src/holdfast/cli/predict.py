@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from holdfast.cli.service import sensible, shown_path
@@ -10,6 +11,7 @@ from holdfast.plan import examine
 from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
+from holdfast.predict.years import year_by_chance
 from holdfast.report import predicted, predicted_json
 from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
@@ -20,6 +22,8 @@ def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
     found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None)
+    if arguments.years:
+        found = replace(found, years=year_by_chance(Prediction(topology), arguments.years))
     if arguments.page:
         from holdfast.report.predicted_page import page
 

@@ -147,12 +147,17 @@ def _moving(pool: Pool, values: Values) -> tuple[Any, Any]:
     for cause in pool.own:
         rate = rate + cause.rate(values)
         up = up * (1.0 - cause.down(values))
-    unnoticed = rate * values[pool.unnoticed]
-    dead = unnoticed / (unnoticed + 2.0 / values[pool.test])  # `chains.latent`, for arrays as well
-    covered = (1.0 - values[pool.uncovered]) * (1.0 - dead)
+    covered = covered_share(pool, values)
     waits = covered * values[pool.failover] + (1.0 - covered) * values[pool.manual]
     times = rate * up * (1.0 - (1.0 - up) ** (pool.size - 1))
     return pool.weight * times * waits, (times if pool.weight == 1.0 else 0.0 * times)
+
+
+def covered_share(pool: Pool, values: Values) -> Any:
+    """Of the losses of the instance in use, those that the tier replaces by itself: it can, and no standby is dead unnoticed."""
+    unnoticed = sum(cause.rate(values) for cause in pool.own) * values[pool.unnoticed]
+    dead = unnoticed / (unnoticed + 2.0 / values[pool.test])  # `chains.latent`, for arrays as well
+    return (1.0 - values[pool.uncovered]) * (1.0 - dead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

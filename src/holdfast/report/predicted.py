@@ -12,6 +12,7 @@ from holdfast.predict.safety import Finding
 from holdfast.predict.tree import Importance
 from holdfast.predict.whatif import Gain
 from holdfast.predict.yearly import Outlook
+from holdfast.predict.years import Years
 from holdfast.quantities import shown_seconds, written_share
 
 LONGEST_LIST = 12
@@ -37,6 +38,7 @@ class Predicted:
     objective: float | None = None
     met_share: float | None = None
     sampled: int = 0
+    years: Years | None = None
     swings: tuple[tuple[str, float, float], ...] = ()
     """Of the whole service: figure, minutes a year at its low end, at its high end; the widest first."""
 
@@ -138,6 +140,11 @@ def _against(found: Predicted) -> str:
         now, before = found.outlooks[0].middle_min, found.before.middle_min
         word = "less" if now <= before else "more"
         lines.append(f"Without the change it would be {minutes(before)}: {minutes(abs(now - before))} {word} now.")
+    if found.years is not None:
+        years, missed = found.years, found.years.missed
+        lines.append(f"Of {years.played:,} years played by chance, all figures at their middle, half have less than "
+                     f"{minutes(years.median_min)}, one in ten more than {minutes(years.tenth_min)}, one in a hundred more than "
+                     f"{minutes(years.hundredth_min)}" + ("." if missed is None else f"; {missed:.0%} miss the objective."))
     return "\n".join(lines)
 
 

@@ -49,6 +49,10 @@ def document(found: Predicted) -> dict[str, Any]:
             for each in found.known
         ],
     }
+    if found.years is not None:
+        years = found.years
+        made["years"] = {"played": years.played, "median_min": years.median_min, "tenth_min": years.tenth_min,
+                         "hundredth_min": years.hundredth_min, "missed_share": years.missed}
     if found.gains is not None:
         made["gains"] = [
             {"change": each.change, "set": each.setting or None, "gain_min": each.gain_min, "after_min": each.after_min}
