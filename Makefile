@@ -1,7 +1,7 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: soak help install demo test engines bench bench-rehearsal bench-runtime bench-watch reference lint clean
+.PHONY: soak help install demo test engines bench bench-rehearsal bench-predict bench-runtime bench-watch reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -26,11 +26,15 @@ soak:  ## the long proofs, which `make test` leaves out
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)
 
-bench: bench-rehearsal bench-runtime bench-watch  ## measure all goals on this machine; each of them also alone
+bench: bench-rehearsal bench-predict bench-runtime bench-watch  ## measure all goals on this machine; each of them also alone
 
 bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+bench-predict:  ## fault trees, samples, years by chance; PREDICT_ARGS="--repeat 9"
+	@tools/venv.sh engines,predict
+	@.venv/bin/python -m tools.bench_predict $(PREDICT_ARGS)
 
 bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare call; RUNTIME_ARGS="--rounds 5"
 	@tools/venv.sh bench

@@ -99,6 +99,18 @@ def _on_topologies(add: Add) -> None:
     check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of topology files instead, for editors")
 
+    summary = "how long, how often and why the service will be down in a year, and what would help"
+    predict = add("predict", "predict", "predict", summary)
+    _topology(predict)
+    change = "as if the file said so, as in tiers.db.replicas=2; may be repeated"
+    predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)
+    predict.add_argument("--next-nine", action="store_true", help="every single change with what it would gain, best first")
+    predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
+    years = "play N years by chance as well: how unlike one year is to another (needs numpy)"
+    predict.add_argument("--years", type=_years, metavar="N", help=years)
+    predict.add_argument("--json", action="store_true", help="the prediction as JSON on standard output")
+    predict.add_argument("--page", metavar="OUT.html", help="write it as a page as well, with the topology drawn")
+
     render = add("render", "render", "render", "write the config files of every host, each accepted by its program's own checker")
     _topology(render)
     render.add_argument("-o", "--output", required=True, metavar="DIR", help="one tree per host, in production paths")
@@ -188,6 +200,12 @@ def _outcome(verb: argparse.ArgumentParser) -> None:
 def _times(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not how often; write a number from 1 to 1000")
+    return int(text)
+
+
+def _years(text: str) -> int:
+    if not text.isdigit() or not 100 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of years to play; write one from 100 to 1000000")
     return int(text)
 
 
