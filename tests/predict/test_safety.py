@@ -59,9 +59,9 @@ def test_retries_that_would_keep_a_tier_down_after_its_loss_are_metastable():
 
 
 def test_a_caller_that_gives_up_before_what_it_calls_has_tried_all_is_told():
-    (found,) = told(classic("tiers.entry.request_timeout=3s"), "timeouts")
+    (found,) = told(classic("tiers.entry.request_timeout=3s", "tiers.web.uses.db.timeout=2s"), "timeouts")
     assert "entry gives up on web after 3s, but web may take 4s for db (2 attempts)" in found
-    assert told(classic("tiers.entry.request_timeout=4s"), "timeouts") == []
+    assert told(classic("tiers.entry.request_timeout=4s", "tiers.web.uses.db.timeout=2s"), "timeouts") == []
 
 
 def test_pools_that_could_open_more_than_the_database_takes_are_told():

@@ -1,8 +1,10 @@
 """What a record says about its run before the first drill: lab, programs, objectives, probes, hosts, drills and skips."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from holdfast.blueprint import Site
 from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, described
@@ -17,13 +19,20 @@ from holdfast.record.store import Store
 from holdfast.topology.model import Objectives, Topology
 
 
-def possible(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """Those that this lab can do; the others are skipped by name."""
+def impossible(lab: Lab, drill: Drill) -> str:
+    """Why this lab cannot do it, for a person; "" if it can."""
+    return "; ".join(lab.why_not(need) for need in FAULTS[drill.fault].abilities(drill.settings) if need not in lab.can)
+
+
+def possible(
+    store: Store, lab: Lab, drills: tuple[Drill, ...], unable: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Drill, ...]:
+    """Those that this lab can do; the others are skipped by name.  `unable`: what is known already to be impossible, and why."""
+    reasons = {each.name: unable.get(each.name) or impossible(lab, each) for each in drills}
     skipped = [
         {"name": each.name, "base": each.base or each.name, "repeat": each.repeat, "fault": each.fault, "target": each.target,
-         "reason": lab.why_not(FAULTS[each.fault].needs)}
-        for each in drills
-        if FAULTS[each.fault].needs not in lab.can
+         "reason": reasons[each.name]}
+        for each in drills if reasons[each.name]
     ]
     store.meta("skipped", skipped)
     names = {each["name"] for each in skipped}
