@@ -100,6 +100,8 @@ class Host:
     address: str
     segment: str = "lan"
     zone: str = ""
+    spare: bool = False
+    """Not part of the service yet: it has no power until a planned change wants it, and boots without starting anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,9 +163,12 @@ class Supervisor:
     # ---- processes
 
     def keep(self, processes: list[dict[str, Any]]) -> None:
-        """Take note of processes; nothing starts yet."""
+        """Take note of processes, or of how they are to be run from their next start on; nothing starts yet."""
         for spec in processes:
-            self.kept[spec["name"]] = Kept(spec)
+            if known := self.kept.get(spec["name"]):
+                known.spec = spec  # what runs goes on as it was started
+            else:
+                self.kept[spec["name"]] = Kept(spec)
 
     def start(self, process: str) -> None:
         kept = self.kept[process]
@@ -243,13 +246,16 @@ class Supervisor:
         signal_all(self.everyone(), signal.SIGCONT)
 
     def write(self, path: str, text: str, mode: int, user: str = "root") -> None:
+        """In one moment, by moving it there: no program sees half a file, and one that watches for moves takes notice."""
         place = self.place.path(path)
+        beside = f"{place}.new"
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w") as opened:
             opened.write(text)
-        os.chmod(place, mode)
-        self.place.give(place, user)
+        os.chmod(beside, mode)
+        self.place.give(beside, user)
+        os.replace(beside, place)
 
     def make_directories(self, directories: dict[str, int], user: str) -> None:
         for path, mode in directories.items():
