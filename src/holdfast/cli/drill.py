@@ -22,12 +22,12 @@ from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import Choice, choose_lab, newest, programs_for, run_folder, sensible, shown_path, site_for, values_of
 from holdfast.cli.up import path_of, standing_of
 from holdfast.drills import prepare
+from holdfast.drills.changing import laboratory, with_later
 from holdfast.drills.conduct import Conductor
 from holdfast.drills.drill import Drill, chosen, repeated
 from holdfast.drills.suites import drills_of
 from holdfast.errors import Problem, Refused
 from holdfast.lab import control
-from holdfast.plan import plan
 from holdfast.record.event import Asked, Event
 from holdfast.record.store import Store, read
 from holdfast.report.as_json import as_json
@@ -48,6 +48,7 @@ def drill(arguments: argparse.Namespace) -> int:
     drills = chosen(drills_of(topology, arguments.suite), arguments.only)
     if isinstance(drills, Problem):
         raise Refused(drills)
+    topology = with_later(topology, drills)
     drills = tuple(repeated(drills, arguments.repeat))
     outcome.objections(arguments)
     seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
@@ -74,9 +75,10 @@ def _rehearse(
     topology: Topology, site: Site, folder: Path, seed: int, drills: tuple[Drill, ...], reason: str, command: str
 ) -> int:
     """Returns 130 after Ctrl-C, else 0; the verdict is in the record."""
-    blueprint = plan(topology, site)
+    blueprint = laboratory(topology, site)
     secrets = values_of(topology, blueprint)
-    probes = prepare.probes(topology, site, secrets, folder.name)
+    known = prepare.Known(topology, site, secrets)
+    probes = prepare.probes(topology, site, secrets, folder.name, known)
     store = Store.create(folder / RECORD)
     with contextlib.closing(store), progress(sys.stderr) as shown:
 
@@ -93,7 +95,7 @@ def _rehearse(
                 describe(store, topology, site, lab, folder, seed, probes, able, reason, command)
                 conductor = Conductor(
                     topology=topology, site=site, lab=lab, secrets=secrets, seed=seed, probes=probes, write=write,
-                    hear=hear,
+                    hear=hear, known=known,
                 )  # fmt: skip
                 async with asyncio.TaskGroup() as tasks:  # `holdfast status` and `shell` look into a drill as well
                     standing = partial(standing_of, topology, lab, conductor.observer)

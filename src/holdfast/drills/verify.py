@@ -12,6 +12,7 @@
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
 | reload | a signal | the program prints that it read its files again |
+| scale_out, scale_in, config_change, password_change | files, signals, restarts | see `drills/changing.py` |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
@@ -21,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from holdfast.drills.asking import PATIENCE_S, Asker
-from holdfast.drills.drill import Drill
+from holdfast.drills.drill import CHANGES, Drill
 from holdfast.drills.observe import Observer
 from holdfast.engines.engine import Questions
 from holdfast.faults import network_check
@@ -56,7 +57,8 @@ class Strike:
 async def verified(look: Callable[[], Strike]) -> str:
     """Looks again and again until there is proof; returns it in words, or `""` when the time is over."""
     check = _CHECKS[look().drill.fault]
-    limit_s = SWITCHOVER_LIMIT_S if look().drill.fault == "switchover" else LIMIT_S
+    slow = look().drill.fault in ("switchover", *CHANGES)
+    limit_s = SWITCHOVER_LIMIT_S if slow else LIMIT_S
     loop = asyncio.get_running_loop()
     until_s = loop.time() + limit_s
     while loop.time() < until_s:
@@ -158,9 +160,14 @@ async def _measured(strike: Strike) -> str:
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
 
 
+async def _changed(strike: Strike) -> str:
+    assert strike.target.proof, "the conductor knows how to prove a change"
+    return await strike.target.proof()
+
+
 _CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
     "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
-    **{name: _measured for name in network_check.CHECKS},
+    **{name: _changed for name in CHANGES}, **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from holdfast.faults.changes import config_change, password_change, scale_in, scale_out
 from holdfast.faults.disk import disk_full
 from holdfast.faults.fault import Fault
 from holdfast.faults.host import freeze, isolate, power_cut, reboot
@@ -14,6 +15,6 @@ FAULTS: Mapping[str, Fault] = {
     for made in (
         kill, crash_loop, hang, cpu_starve, freeze, power_cut, reboot, isolate, disk_full,
         partition, one_way, loss, delay, slow_link, cut_from,
-        switchover, reload, rolling_restart,
+        switchover, reload, rolling_restart, scale_out, scale_in, config_change, password_change,
     )
 }  # fmt: skip

@@ -37,6 +37,7 @@ class Target:
 
     processes: the instances on `hosts`, in the same order.  rest: every other host of the service, clients among them.
     tiers: the hosts of every tier.  change: for planned changes, does it and returns what the program answered.
+    back: undoes such a change, where there is a way back.  proof: looks whether it counts now; "" while it does not.
     in_service: waits until this process takes part in the service again.
     """
 
@@ -50,6 +51,8 @@ class Target:
     """The signal upon which the program reads its files again."""
     seed: int = 0
     change: Callable[[], Awaitable[str]] | None = None
+    back: Callable[[], Awaitable[None]] | None = None
+    proof: Callable[[], Awaitable[str]] | None = None
     in_service: Callable[[str], Awaitable[None]] | None = None
     names_process: bool = False
 
@@ -95,6 +98,7 @@ class Fault:
     planned: the operator wants it; nobody is broken, and stateless tiers promise no error.
     of_process: it strikes programs; else it strikes hosts.
     settings: what the user may write besides.
+    mend_limit_s: how long mending may take.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Fault:
     of_process: bool
     summary: str
     settings: type[Settings]
+    mend_limit_s: float = 30.0
     strike: Callable[[Lab, Target], AbstractAsyncContextManager[Struck]] = field(repr=False)
 
 
@@ -110,12 +115,14 @@ Steps = Callable[[Lab, Target], AsyncIterator[Struck]]
 
 
 def fault(
-    *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings
+    *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings,
+    mend_limit_s: float = 30.0,
 ) -> Callable[[Steps], Fault]:
     def made(function: Steps) -> Fault:
         assert function.__doc__, "a fault shows in its docstring the YAML that a user would write"
         return Fault(
             name=function.__name__, needs=needs, planned=planned, of_process=of_process, settings=settings,
+            mend_limit_s=mend_limit_s,
             summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(_always_mending(function)),
         )  # fmt: skip
 
