@@ -4,11 +4,11 @@ Programs do nothing here; what they would answer is for whoever asks `is_up` and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from holdfast.blueprint import Blueprint
+from holdfast.blueprint import Blueprint, Process
 from holdfast.lab.verbs import Happening, HostGone, Output, State
 
 T = TypeVar("T")
@@ -63,9 +63,11 @@ class PretendLab:
         self._began_s = self._loop.time()
         self._heard: asyncio.Queue[Happening] = asyncio.Queue()
         self._numbers = iter(range(1, 1_000_000))
-        self.machines = {host.name: Machine() for host in blueprint.hosts}
-        for host in self.machines:
-            self._boot(host)
+        self.machines = {host.name: Machine(powered=not host.spare) for host in blueprint.hosts}
+        self._unwanted: set[str] = set()
+        for host in blueprint.hosts:
+            if not host.spare:
+                self._boot(host.name)
 
     # ---- what is true now
 
@@ -113,7 +115,7 @@ class PretendLab:
         for name in (process, *(f"{process}:{inner}" for inner in described.inner)):
             programs[name].running, programs[name].since_s = False, self.now_s()
         self._tell("process.ended", process, code=code)
-        if described.restart.policy == "always":
+        if described.restart.policy == "always" and process not in self._unwanted:
             self._loop.call_later(described.restart.delay_s, self._run, process)
 
     def _begin_inner(self, process: str, inner: str) -> None:
@@ -145,10 +147,20 @@ class PretendLab:
         self._loop.call_later(INNER_RESTART_S, self._begin_inner, process, inner)
 
     async def start(self, process: str) -> None:
+        self.did.append((self.now_s(), "start", process))
+        self._unwanted.discard(process)
         self._run(process)
 
     async def stop(self, process: str) -> None:
-        raise NotImplementedError
+        self.did.append((self.now_s(), "stop", process))
+        self._unwanted.add(process)
+        self._end(process, code=0)
+
+    async def place(self, process: Process, secrets: Mapping[str, str]) -> None:
+        self.did.append((self.now_s(), "place", process.name))
+        every = tuple(process if each.name == process.name else each for each in self.blueprint.processes)
+        assert every != self.blueprint.processes or process in every, f"no {process.name} in this lab"
+        self.blueprint = replace(self.blueprint, processes=every)
 
     async def states(self, host: str) -> tuple[State, ...]:
         machine = self.machines[host]
@@ -184,8 +196,11 @@ class PretendLab:
             program.running = False
 
     async def power_on(self, host: str) -> None:
+        if self.machines[host].powered:
+            return
         self._change("power_on", host, powered=True, paused=False, wired=True)
-        self._boot(host)
+        if not self.blueprint.host(host).spare:
+            self._boot(host)
 
     async def unplug(self, host: str) -> None:
         self._change("unplug", host, wired=False)
@@ -199,6 +214,8 @@ class PretendLab:
         return frozenset({self.blueprint.host(host).address})
 
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
+        if list(argv) == ["cat", "/proc/net/tcp"]:
+            return Output(code=0, text="  sl  local_address rem_address   st\n")
         raise NotImplementedError
 
     async def at(self, host: str, question: Callable[[], Awaitable[T]]) -> T:

@@ -76,6 +76,8 @@ class Process:
     directories: Mapping[str, int] = field(default_factory=dict)
     """Directories that must exist before the start, path to mode; owned by `user`."""
     env: Mapping[str, str] = field(default_factory=dict)
+    lab_env: Mapping[str, str] = field(default_factory=dict)
+    """More variables, of this lab alone, which stay when the process is given other files."""
     environment_file: str = ""
     """As systemd's EnvironmentFile: KEY=VALUE lines; one of `files`, the place for secret references."""
     cwd: str = "/"
@@ -102,6 +104,8 @@ class Host:
     zone: str = ""
     disk_through: str = ""
     """Path of a bindfs on this machine through which the host's /var/lib is reached, so that its disk can be made to wait."""
+    spare: bool = False
+    """Not part of the service yet: it has no power until a planned change wants it, and boots without starting anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

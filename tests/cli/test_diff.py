@@ -132,3 +132,18 @@ def test_what_cannot_be_compared_is_told(say: Said, words: tuple[object, object]
     assert code == 2
     assert told in err
     assert not out
+
+
+def test_the_steps_from_one_to_the_other_are_told_before_anybody_takes_them(say: Said, tmp_path: Path) -> None:
+    more = changed(tmp_path / "more", ("engine: command\n    replicas: 3", "engine: command\n    replicas: 4"))
+    moved = changed(tmp_path / "moved", ("vip: 10.0.1.100", "vip: 10.0.1.101"))
+
+    grown, other = (say("diff", EXAMPLES / "classic", new)[1] for new in (more, moved))
+
+    steps = grown.partition("rolled out while the service runs\n")[2].splitlines()
+    assert steps[0] == "   1. boot web4"
+    assert steps[-1].endswith("the service is the new one from here on")
+    assert "not while the service runs\n  the virtual IP of entry would change" in other
+    way = json.loads(say("diff", EXAMPLES / "classic", moved, "--json")[1])["rollout"]
+    assert way["steps"] == []
+    assert len(way["objections"]) == 1

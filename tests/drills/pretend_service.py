@@ -30,24 +30,25 @@ SITE = Site(
 )
 
 
-def topology() -> Topology:
+def topology(*, apart: bool = False) -> Topology:
+    """`apart`: the consensus has hosts of its own."""
     web = command.Settings(run="python3 app.py", port=8080, health="/ready")
     return Topology(
         service="shop", network=IPv4Network("10.0.1.0/24"), zones=("a",), clients={"client": Client()}, folder=Path("/srv/shop"),
         tiers={
             "web": Tier(engine="command", replicas=3, settings=web),
             "db": Tier(engine="patroni", replicas=3, settings=patroni.Settings(synchronous=1, consensus="etcd")),
-            "etcd": Tier(engine="etcd", replicas=3, on="db", settings=etcd.Settings()),
+            "etcd": Tier(engine="etcd", replicas=3, on=None if apart else "db", settings=etcd.Settings()),
         },
     )  # fmt: skip
 
 
 class PretendService:
-    def __init__(self, lab: PretendLab, takeover_s: float):
+    def __init__(self, lab: PretendLab, takeover_s: float, leads: str = "db1"):
         self.lab, self.takeover_s = lab, takeover_s
         self.databases = [process.host for process in lab.blueprint.processes if process.name.endswith("/patroni")]
         self.webs = [process.host for process in lab.blueprint.processes if process.name.endswith("/command")]
-        self._primary = self.databases[0]
+        self._primary = leads
         self._hosts = {host.address: host.name for host in lab.blueprint.hosts}
 
     def _serves(self, host: str) -> bool:
@@ -87,13 +88,15 @@ class PretendService:
         self._primary = next(host for host in self.databases if host != self._primary and self._serves(host))
 
     def _answer(self, host: str, path: str) -> Mapping[str, object]:
-        if host not in self.databases:
+        if host in self.webs:
             return {}
+        if host not in self.databases:
+            return {"health": "true", "header": {"member_id": host}, "leader": host}
         serves, leads = self._serves(host), host == self.primary()
         if path == "/patroni":
             return {"state": "running" if serves else "stopped", "role": "primary" if leads else "replica"}
         if path == "/cluster":
-            return {"members": [self._member(each) for each in self.databases]}
+            return {"members": [self._member(each) for each in self.databases if self.lab.is_up(f"{each}/patroni")]}
         if path == "/v3/maintenance/status":
             return {"header": {"member_id": host}, "leader": self.databases[0]}
         return {"health": "true"}

@@ -9,10 +9,11 @@ from pretend_lab import PretendLab
 from pretend_service import SITE, PretendService, topology
 from virtual_time import run
 
+from holdfast.drills.changing import laboratory, with_later
 from holdfast.drills.conduct import Conductor
 from holdfast.drills.drill import Drill
 from holdfast.errors import UNSTEADY, Refused
-from holdfast.plan import plan
+from holdfast.faults.changes import Scale
 from holdfast.record.event import Asked, Event
 from holdfast.record.measure import PathMeasure, measure_path
 
@@ -22,6 +23,8 @@ FREEZE_WEB = Drill(name="freeze web", fault="freeze", tier="web", target="one")
 KILL_DB = Drill(name="kill db", fault="kill", tier="db", target="primary", inner="postgres", hold_s=4.0)
 POWER_CUT = Drill(name="power_cut db", fault="power_cut", tier="db", target="primary")
 SWITCHOVER = Drill(name="switchover db", fault="switchover", tier="db", target="primary", hold_s=4.0)
+SCALE_OUT = Drill(name="scale_out web", fault="scale_out", tier="web", target="all", settings=Scale(to=5), hold_s=4.0)
+SCALE_IN = Drill(name="scale_in web", fault="scale_in", tier="web", target="all", settings=Scale(to=2), hold_s=4.0)
 
 
 @dataclass
@@ -47,13 +50,14 @@ class Run:
         return measure_path(probe, {"every_s": BEAT_S}, asked, self.one("drill.struck", drill).at_s)
 
 
-def rehearse(*drills: Drill, seed: int = 1, takeover_s: float = 20.0, beat_s: float = BEAT_S, **lab_is: Sequence[str]) -> Run:
+def rehearse(*drills: Drill, seed: int = 1, takeover_s: float = 20.0, beat_s: float = BEAT_S, leads: str = "db1",
+             apart: bool = False, **lab_is: Sequence[str]) -> Run:
     result = Run()
 
     async def session() -> None:
-        shop = topology()
-        lab = PretendLab(plan(shop, SITE), **lab_is)
-        service = PretendService(lab, takeover_s)
+        shop = with_later(topology(apart=apart), drills)
+        lab = PretendLab(laboratory(shop, SITE), **lab_is)
+        service = PretendService(lab, takeover_s, leads)
         conductor = Conductor(
             topology=shop, site=SITE, lab=lab, secrets=_secrets(), seed=seed, write=result.events.append,
             probes=[service.pages(beat_s), service.orders(beat_s)], hear=result.asked.append, wire=service.wire,
@@ -170,3 +174,42 @@ def test_a_drill_in_which_the_lab_itself_broke_proves_nothing_and_the_next_one_m
     assert "the lab itself failed: a relay ended, and cut off web" in reason
     assert found.one("drill.mended", FREEZE_WEB.name)
     assert found.outcome(KILL_DB.name) == ("done", "")
+def test_a_tier_that_grows_is_proven_and_finds_its_old_size_again():
+    found = rehearse(SCALE_OUT, KILL_WEB)
+    assert found.outcome(SCALE_OUT.name) == ("done", "")
+    assert "web5/command is in service" in found.one("drill.verified", SCALE_OUT.name).detail["proof"]
+    did = [(verb, who) for _, verb, who in found.did]
+    assert did.index(("power_on", "web4")) < did.index(("start", "web4/command")) < did.index(("stop", "web4/command"))
+    assert found.outcome(KILL_WEB.name) == ("done", ""), "the next drill finds the service as it was declared"
+
+
+def test_a_tier_that_shrinks_is_not_missed_and_comes_back():
+    found = rehearse(SCALE_IN)
+    assert found.outcome(SCALE_IN.name) == ("done", "")
+    did = [(verb, who) for _, verb, who in found.did]
+    assert did.index(("stop", "web3/command")) < did.index(("start", "web3/command"))
+    assert not [event for event in found.events if event.kind == "redundancy.lost"]
+    assert found.path("pages", SCALE_IN.name).outages == ()
+
+
+def test_instances_that_never_come_into_service_make_the_drill_void_and_are_taken_away_again():
+    found = rehearse(SCALE_OUT, KILL_WEB, broken=["web5/command"])
+    outcome, reason = found.outcome(SCALE_OUT.name)
+    assert outcome == "void"
+    assert "could not wait until web5/command is in service" in reason
+    assert ("stop", "web5/command") in [(verb, who) for _, verb, who in found.did]
+    assert found.outcome(KILL_WEB.name) == ("done", "")
+
+
+def test_a_primary_on_a_host_that_goes_hands_over_before_it_stops_and_no_longer_than_that_are_writes_away():
+    fewer = Drill(name="scale_in db", fault="scale_in", tier="db", target="all", settings=Scale(to=2), hold_s=4.0)
+    found = rehearse(fewer, leads="db3", apart=True)
+    assert found.outcome(fewer.name) == ("done", "")
+    proof = found.one("drill.verified", fewer.name).detail
+    assert "db3/patroni handed over" in proof["said"]
+    assert "db3/patroni has ended and nothing answers there" in proof["proof"]
+    led = [event for event in found.events if event.kind == "role" and event.detail["role"] == "primary"]
+    stopped_s = next(at_s for at_s, verb, who in found.did if (verb, who) == ("stop", "db3/patroni"))
+    assert led[-1].subject == "db1/patroni"
+    assert led[-1].at_s < stopped_s + 0.25, "the observer looks four times a second"
+    assert found.path("orders", fewer.name).outages == ()

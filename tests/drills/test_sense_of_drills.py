@@ -79,7 +79,7 @@ def test_only_the_programs_whose_clock_a_drill_shifts_are_started_so_that_it_can
 
     changed = prepared(blueprint, (skew,), topology(), site, {})
 
-    preloaded = {process.name for process in changed.processes if process.env.get("LD_PRELOAD") == library.path}
+    preloaded = {process.name for process in changed.processes if process.lab_env.get("LD_PRELOAD") == library.path}
     assert preloaded == {"web1/command", "web2/command", "web3/command"}
     assert prepared(blueprint, (skew,), topology(), site, {skew.name: "no library"}) == blueprint
 

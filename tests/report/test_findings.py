@@ -126,3 +126,14 @@ def test_availability_is_not_invented_from_drills():
     assert len(report.not_judged) == 1
     assert report.not_judged[0].startswith("availability 99.95%: not judged")
     assert not any(finding.objective == "availability" for drill in report.drills for finding in drill.findings)
+
+
+def test_a_planned_change_that_refused_a_write_is_violated_however_short_it_was():
+    writes = {"orders": {"kind": "ledger", "every_s": 0.02, "patience_s": 2.0, "writes": True}}
+    for troubles, verdict in (([], "met"), ([(10.0, 10.05, "refused")], "violated")):
+        asked = list(answers("orders", drill="kill", begin_s=5.0, end_s=20.0, troubles=troubles))
+        report = judge(one_drill(asked, objectives={"write_outage_s": 30.0, "failed_writes": 0}, probes=writes))
+        assert report.drills[0].verdict == verdict
+    (finding,) = report.drills[0].violations
+    assert finding.objective == "failed_writes"
+    assert finding.sentence.endswith("failed writes; 0 are allowed")

@@ -8,13 +8,15 @@ from types import MappingProxyType
 
 from holdfast.blueprint import Site
 from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, described
-from holdfast.drills.drill import Drill, actions_of
+from holdfast.drills.changing import keeps_sessions, touches_database
+from holdfast.drills.drill import Drill
 from holdfast.drills.timers import timer_s
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab.verbs import Lab
 from holdfast.predict.promise import promises
 from holdfast.predict.strike import Strike
 from holdfast.probes.probe import Probe
+from holdfast.probes.settings import Ledger
 from holdfast.record.store import Store
 from holdfast.topology.model import Objectives, Topology
 
@@ -66,8 +68,9 @@ def describe(
         },
     )  # fmt: skip
     tiers: dict[str, list[str]] = {}
-    for instance in topology.instances:
-        tiers.setdefault(instance.host, []).append(instance.tier)
+    for instance in [each for known in (topology, *topology.later.values()) for each in known.instances]:
+        if instance.tier not in tiers.setdefault(instance.host, []):
+            tiers[instance.host].append(instance.tier)
     store.meta(
         "hosts",
         [
@@ -87,7 +90,10 @@ def strike_of(drill: Drill) -> Strike:
 
 
 def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
-    """A planned change of a tier without state promises no error, whether or not the user says so."""
+    """A planned change of a tier without state promises no error, whether or not the user says so.
+
+    Nor may a write fail, but where balancers themselves come, go or end: sessions end with the balancer that carries them.
+    """
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
         "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s,
@@ -96,9 +102,12 @@ def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}
-    stateless = not actions_of(topology, drill.tier).switchover
+    stateless = not touches_database(drill, topology)
     if FAULTS[drill.fault].planned and stateless and limits["errors"] is None:
         limits["errors"] = 0
+    writes = any(isinstance(probe, Ledger) for probe in topology.probes.values())
+    if FAULTS[drill.fault].planned and stateless and writes and (keeps_sessions(drill) or not topology.tiers[drill.tier].routes):
+        limits["failed_writes"] = 0
     if limits != _limits(topology.objectives):
         found["objectives"] = limits
     return found

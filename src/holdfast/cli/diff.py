@@ -4,10 +4,13 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from holdfast.change.objections import change_objections
+from holdfast.change.rollout import rollout
+from holdfast.change.version import version
 from holdfast.cli.changes import NOT_KNOWN, changes, told
 from holdfast.cli.drill import RECORD
 from holdfast.cli.render import production_site
@@ -19,6 +22,7 @@ from holdfast.report import side_by_side
 from holdfast.report.baseline import Baseline, baseline_of, read_baseline
 from holdfast.report.compare import compare
 from holdfast.report.terminal import wants_colour
+from holdfast.topology.model import Topology
 
 SCHEMA = "holdfast.diff/1"
 
@@ -55,7 +59,25 @@ def _topologies(arguments: argparse.Namespace) -> tuple[bool, dict[str, Any], st
         raise Refused(problems)
     old, new = topologies
     found = changes(old, new, plan(old, production_site(old)), plan(new, production_site(new)))
-    return found.any, {"different": found.any, **asdict(found), "note": NOT_KNOWN if found.promises else ""}, told(found)
+    way = _way(old, new)
+    as_json = {"different": found.any, **asdict(found), "note": NOT_KNOWN if found.promises else "", "rollout": way}
+    return found.any, as_json, told(found) + (_told_way(way) if found.any else "")
+
+
+def _way(old: Topology, new: Topology) -> dict[str, list[str]]:
+    """The steps from one to the other while clients are on it, or why there are none."""
+    new = replace(new, folder=old.folder)  # two checkouts of one service are no two services
+    if problems := change_objections(old, new, ""):
+        return {"steps": [], "objections": [problem.what for problem in problems]}
+    steps = rollout(version(old, production_site(old)), version(new, production_site(new)))
+    return {"steps": [str(step) for step in steps], "objections": []}
+
+
+def _told_way(way: dict[str, list[str]]) -> str:
+    if way["objections"]:
+        return "\n".join(["", "not while the service runs", *(f"  {what}" for what in way["objections"]), ""])
+    steps = [f"  {number:2}. {step}" for number, step in enumerate(way["steps"], 1)]
+    return "\n".join(["", "rolled out while the service runs", *steps, ""]) if steps else ""
 
 
 def _runs(arguments: argparse.Namespace) -> tuple[bool, dict[str, Any], str]:

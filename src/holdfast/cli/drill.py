@@ -23,12 +23,12 @@ from holdfast.cli.service import Choice, choose_lab, newest, programs_for, run_f
 from holdfast.cli.tools import Tools, prepared, tools_for, unable, with_tools
 from holdfast.cli.up import path_of, standing_of
 from holdfast.drills import prepare
+from holdfast.drills.changing import laboratory, with_later
 from holdfast.drills.conduct import Conductor
 from holdfast.drills.drill import Drill, chosen, repeated
 from holdfast.drills.suites import drills_of
 from holdfast.errors import Problem, Refused
 from holdfast.lab import control
-from holdfast.plan import plan
 from holdfast.record.event import Asked, Event
 from holdfast.record.store import Store, read
 from holdfast.report.as_json import as_json
@@ -49,6 +49,7 @@ def drill(arguments: argparse.Namespace) -> int:
     drills = chosen(drills_of(topology, arguments.suite), arguments.only)
     if isinstance(drills, Problem):
         raise Refused(drills)
+    topology = with_later(topology, drills)
     drills = tuple(repeated(drills, arguments.repeat))
     outcome.objections(arguments)
     seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
@@ -76,11 +77,12 @@ def _rehearse(
     topology: Topology, site: Site, folder: Path, seed: int, drills: tuple[Drill, ...], tools: Tools, reason: str, command: str
 ) -> int:
     """Returns 130 after Ctrl-C, else 0; the verdict is in the record."""
-    blueprint = plan(topology, site)
+    blueprint = laboratory(topology, site)
     hindered = unable(drills, topology, site, blueprint, tools)
     blueprint = prepared(blueprint, drills, topology, site, hindered)
     secrets = values_of(topology, blueprint)
-    probes = prepare.probes(topology, site, secrets, folder.name)
+    known = prepare.Known(topology, site, secrets)
+    probes = prepare.probes(topology, site, secrets, folder.name, known)
     store = Store.create(folder / RECORD)
     with contextlib.closing(store), progress(sys.stderr) as shown:
 
@@ -97,7 +99,7 @@ def _rehearse(
                 describe(store, topology, site, lab, folder, seed, probes, able, reason, command)
                 conductor = Conductor(
                     topology=topology, site=site, lab=lab, secrets=secrets, seed=seed, probes=probes, write=write,
-                    hear=hear,
+                    hear=hear, known=known,
                 )  # fmt: skip
                 async with asyncio.TaskGroup() as tasks:  # `holdfast status` and `shell` look into a drill as well
                     standing = partial(standing_of, topology, lab, conductor.observer)

@@ -6,14 +6,14 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Program, Site
-from holdfast.drills import drill, prepare
+from holdfast.drills import changing, drill, prepare
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
@@ -49,13 +49,38 @@ def kinds() -> Kinds:
 def sensible(path: str, changes: Sequence[Change] = ()) -> Topology:
     """changes: values to be taken instead of those in the file.  Raises Refused with every problem that the file has,
     whoever found it."""
-    topology = load(Path(path), kinds(), changes)
-    problems = [*check(topology)]
+    topology, problems = _judged(path, changes)
     if countable(topology):
-        problems += [*examine(topology, unsound(topology)), *prepare.objections(topology), *drill.objections(topology)]
+        topology = _with_later(topology, problems)
+        problems += [*drill.objections(topology), *changing.objections_of_all(topology)]
     if problems:
         raise Refused(in_order(problems))
     return topology
+
+
+def _judged(path: Path | str, changes: Sequence[Change] = ()) -> tuple[Topology, list[Problem]]:
+    """A topology without its drills, and what makes no sense in it."""
+    topology = load(Path(path), kinds(), changes)
+    problems = [*check(topology)]
+    if countable(topology):
+        problems += [*examine(topology, unsound(topology)), *prepare.objections(topology)]
+    return topology, problems
+
+
+def _with_later(topology: Topology, problems: list[Problem]) -> Topology:
+    """With every topology that a `config_change` of its drills leads to; what is wrong with one of them is added."""
+    later: dict[str, Topology] = {}
+    for each in topology.drills:
+        to = each.settings.to if each.fault == "config_change" and each.settings else None
+        if to is None or to in later:
+            continue
+        try:
+            other, wrong = _judged(topology.folder / to)
+            problems += wrong
+            later[to] = other
+        except Refused as refused:
+            problems += refused.problems
+    return replace(topology, later=later)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +117,8 @@ def programs_for(topology: Topology, lab: str) -> dict[str, Program]:
         ENGINES[tier.engine].PROGRAMS[0]: topology.folder / tier.program
         for tier in topology.tiers.values() if tier.program and ENGINES[tier.engine].PROGRAMS
     }  # fmt: skip
-    needed = [name for name in programs_needed(topology) if not (lab == "loopback" and name == "keepalived")]
+    every = [name for each in (topology, *topology.later.values()) for name in programs_needed(each)]
+    needed = [name for name in dict.fromkeys(every) if not (lab == "loopback" and name == "keepalived")]
     programs, missing = doctor.find_programs(needed, own)
     if missing:
         raise Refused(missing.values())
@@ -115,7 +141,8 @@ def loopback_addresses(topology: Topology, folder: Path) -> dict[str, str]:
     digest = sha256(str(folder).encode()).digest()
     base = (127 << 24) | ((1 + digest[0] % 250) << 16) | (digest[1] << 8)
     first = int(topology.network.network_address)
-    return {place.name: str(IPv4Address(base + (int(IPv4Address(place.address)) - first) % 256)) for place in topology.places}
+    places = [place for each in (topology, *topology.later.values()) for place in each.places]
+    return {place.name: str(IPv4Address(base + (int(IPv4Address(place.address)) - first) % 256)) for place in places}
 
 
 def _low_ports() -> bool:

@@ -25,6 +25,14 @@ def dump(document: Mapping[str, Any], whys: Mapping[Path, str] | None = None, *,
     return text
 
 
+def load(text: str) -> Any:
+    """What such a text says; None where it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
 def present(whys: Mapping[Path, str], document: Mapping[str, Any]) -> dict[Path, str]:
     """The reasons whose keys this document has: settings that depend on a choice have theirs only then."""
     return {path: why for path, why in whys.items() if _is_there(document, path)}

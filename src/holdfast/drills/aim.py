@@ -7,6 +7,7 @@ from holdfast.blueprint import Site
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
+from holdfast.drills.rotation import in_rotation
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Request
 from holdfast.engines.routing import served_by
@@ -66,13 +67,16 @@ def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Calla
 
 
 def _waiting(asker: Asker, observer: Observer, topology: Topology) -> Callable[[str], Awaitable[None]]:
-    """Asked directly: what the observer saw last may be older than the stop."""
+    """Asked directly: what the observer saw last may be older than the stop.  Then its balancers must send to it again, or the
+    next one would stop while they do not."""
 
     async def in_service(process: str) -> None:
         instance = next(each for each in observer.instances if each.name == process)
         question = ENGINES[instance.engine].questions(instance, topology).service
         async with asyncio.timeout(SERVICE_LIMIT_S):
             while question and await asker.word(question) != "yes":  # noqa: ASYNC110 - another machine's state tells no event
+                await asyncio.sleep(_LOOK_S)
+            while not await in_rotation(instance, topology, asker):  # noqa: ASYNC110 - nor does a balancer's
                 await asyncio.sleep(_LOOK_S)
 
     return in_service

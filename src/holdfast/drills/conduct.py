@@ -13,9 +13,11 @@ from holdfast.blueprint import Site
 from holdfast.drills.aim import aim
 from holdfast.drills.asking import SOCKETS, Asker, Wire
 from holdfast.drills.beat import beat
-from holdfast.drills.drill import Drill
+from holdfast.drills.changing import Change
+from holdfast.drills.drill import CHANGES, Drill
 from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
+from holdfast.drills.prepare import Known
 from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.strike import Strike
 from holdfast.drills.targets import NoTarget, resolve
@@ -32,7 +34,6 @@ from holdfast.topology.model import Instance, Topology
 
 STEADY_LIMIT_S = 60.0
 REDUNDANCY_LIMIT_S = 90.0
-MEND_LIMIT_S = 30.0
 DWELL_S = 1.0
 """A service that is whole for one look only is not steady."""
 
@@ -42,7 +43,7 @@ class Conductor:
 
     def __init__(
         self, *, topology: Topology, site: Site, lab: Lab, secrets: Mapping[str, str], seed: int, probes: Sequence[Probe],
-        write: Callable[[Event], None], hear: Callable[[Asked], None], wire: Wire = SOCKETS,
+        write: Callable[[Event], None], hear: Callable[[Asked], None], wire: Wire = SOCKETS, known: Known | None = None,
     ):  # fmt: skip
         self._topology, self._site, self._lab, self._secrets = topology, site, lab, dict(secrets)
         self._rng = random.Random(seed)
@@ -56,6 +57,7 @@ class Conductor:
         self._hearing = Hearing(probes, hear)
         self.observer = Observer(topology, site, lab, self._told, wire)
         self._asker = Asker(lab, site, wire)
+        self._known = known or Known(topology, site, secrets)
 
     # ---- the run
 
@@ -155,7 +157,9 @@ class Conductor:
         """Returns the outcome and its reason."""
         seed = self._rng.randrange(2**32)
         target = aim(drill, instances, self._topology, self._asker, self.observer, self._secrets, seed, self._site)
-        self._victim, self._noticed = target, False
+        if drill.fault in CHANGES:
+            target = self._change(drill).aimed(target)
+        self._victim, self._noticed = target, drill.fault in CHANGES  # whoever changes something need not notice it
         self._ended.clear()
         troubles = len(self._lab.troubles())
         struck_s = self._struck_s = self._lab.now_s()
@@ -168,11 +172,17 @@ class Conductor:
         try:
             outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
         finally:
-            mended = await self._mend(striking, target)
+            mended = await self._mend(striking, target, FAULTS[drill.fault].mend_limit_s)
         if mended and (new := "; ".join(self._lab.troubles()[troubles:])):
             self._event("problem", str(target), what=new)
             return "void", f"the lab itself failed: {new}"
         return outcome if mended else ("not_mended", f"{target} could not be mended")
+
+    def _change(self, drill: Drill) -> Change:
+        return Change(
+            drill=drill, topology=self._topology, site=self._site, lab=self._lab, asker=self._asker, known=self._known,
+            secrets=self._secrets, adopt=self.observer.adopt,
+        )  # fmt: skip
 
     async def _prove_and_hold(
         self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float
@@ -197,9 +207,9 @@ class Conductor:
             await asyncio.sleep(LOOK_S)
         return "done", ""
 
-    async def _mend(self, striking: AbstractAsyncContextManager[Struck], target: Target) -> bool:
+    async def _mend(self, striking: AbstractAsyncContextManager[Struck], target: Target, limit_s: float) -> bool:
         try:
-            async with asyncio.timeout(MEND_LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 await striking.__aexit__(None, None, None)
         except (OSError, TimeoutError) as error:
             self._event("problem", str(target), what=f"mending failed: {error or type(error).__name__}")

@@ -14,6 +14,8 @@ from holdfast.topology.model import Drilled, Objectives, Topology
 ZONE = "zone "
 MANY = ("one", "minority", "majority", "all")
 LONGEST_S = 3600.0
+CHANGES = ("scale_out", "scale_in", "config_change", "password_change")
+"""Faults that make the service another one for a while; they concern all of a tier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Drill:
 
 def declared(topology: Topology) -> tuple[Drill, ...]:
     """The user's own list."""
-    return named([_declared(topology, drilled) for drilled in topology.drills])
+    return named([one(topology, drilled) for drilled in topology.drills])
 
 
 def actions_of(topology: Topology, tier: str) -> Actions:
@@ -54,11 +56,13 @@ def inner_of(topology: Topology, tier: str) -> str:
     return next(iter(actions_of(topology, tier).inner), "")
 
 
-def _declared(topology: Topology, drilled: Drilled) -> Drill:
-    tier = drilled.tier or _tier_for(topology, drilled.target)
+def one(topology: Topology, drilled: Drilled) -> Drill:
+    """What one entry of the user's list means; its tier must be there."""
+    tier = drilled.tier or _tier_for(topology, "primary" if drilled.fault == "password_change" else drilled.target)
     inner = inner_of(topology, tier) if drilled.fault in ("kill", "crash_loop") else ""
+    target = "all" if drilled.fault in CHANGES else drilled.target
     drill = Drill(
-        fault=drilled.fault, tier=tier, target=drilled.target, inner=inner, settings=drilled.settings,
+        fault=drilled.fault, tier=tier, target=target, inner=inner, settings=drilled.settings,
         objectives=drilled.objectives,
     )  # fmt: skip
     return drill if drilled.duration is None else replace(drill, hold_s=drilled.duration, longest_s=drilled.duration)
@@ -74,7 +78,7 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             where = topology.located("drills", index, "for")
             what = f"{drilled.fault} would be held for {drilled.duration:g} s"
             found.append(Problem(what, where, "write more than 0 and at most 1h, or remove it"))
-        drill = _declared(topology, drilled)
+        drill = one(topology, drilled)
         words = words_of(topology, drill.tier)
         hosts = tuple(instance.host for instance in topology.instances_of(drill.tier))
         if drilled.target not in (*words, *hosts):
@@ -89,6 +93,9 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             where = topology.located("drills", index, "target")
             found.append(Problem(f"only the primary hands over, not {drilled.target!r}", where, "write target: primary"))
         found += senseless(topology, index, drilled, drill.tier)
+        if drilled.fault in CHANGES and drilled.target != "one":
+            where = topology.located("drills", index, "target")
+            found.append(Problem(f"{drilled.fault} concerns the whole tier", where, "remove `target:`"))
         if drilled.fault == "reload" and not actions.reloads:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
     return tuple(found)

@@ -47,7 +47,17 @@ class Observer:
     """`watch` runs until it is cancelled."""
 
     def __init__(self, topology: Topology, site: Site, lab: Lab, told: Told, wire: Wire = SOCKETS):
-        self.instances = running_instances(topology, site)
+        self._site, self._lab, self._told = site, lab, told
+        self._asker = Asker(lab, site, wire)
+        self._was_redundant: bool | None = None
+        self._watchers: list[asyncio.Task[None]] = []
+        self._tasks: asyncio.TaskGroup | None = None
+        self._unseen: set[str] = set()
+        """Instances and hosts that came with a change and were not looked at yet: nobody can say that they are missing."""
+        self._take(topology)
+
+    def _take(self, topology: Topology) -> None:
+        self._topology, self.instances = topology, running_instances(topology, self._site)
         self.standing = Standing(
             service={instance.name: "" for instance in self.instances},
             reachable={instance.host: False for instance in self.instances},
@@ -59,9 +69,22 @@ class Observer:
                 if any(instance.tier == tier and self._questions(instance, topology).redundant for instance in self.instances)
             },
         )  # fmt: skip
-        self._topology, self._lab, self._told = topology, lab, told
-        self._asker = Asker(lab, site, wire)
-        self._was_redundant: bool | None = None
+
+    def adopt(self, topology: Topology) -> None:
+        """From now on the service is this one.  What was seen of those that stay is kept until they are looked at again."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        seen = self.standing
+        self._take(topology)
+        for of, known in (
+            (self.standing.service, seen.service), (self.standing.reachable, seen.reachable),
+            (self.standing.holders, seen.holders), (self.standing.redundant, seen.redundant),
+        ):  # fmt: skip
+            of.update({name: known[name] for name in of if name in known})  # type: ignore[attr-defined, index]
+        self._unseen = {*self.standing.service, *self.standing.reachable} - {*seen.service, *seen.reachable}
+        names = {instance.name for instance in self.instances}
+        self.standing.role.update({name: role for name, role in seen.role.items() if name in names})
+        self._start_watching()
 
     @staticmethod
     def _questions(instance: Instance, topology: Topology) -> Questions:
@@ -69,13 +92,19 @@ class Observer:
         return found
 
     async def watch(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for instance in self.instances:
-                tasks.create_task(self._watch_instance(instance))
-            for tier in self.standing.redundant:
-                tasks.create_task(self._watch_tier(tier))
-            for host in self.standing.reachable:
-                tasks.create_task(self._watch_host(host))
+        async with asyncio.TaskGroup() as self._tasks:
+            self._start_watching()
+            await asyncio.Event().wait()
+
+    def _start_watching(self) -> None:
+        if self._tasks is None:
+            return
+        watchers = [
+            *(self._watch_instance(instance) for instance in self.instances),
+            *(self._watch_tier(tier) for tier in self.standing.redundant),
+            *(self._watch_host(host) for host in self.standing.reachable),
+        ]
+        self._watchers = [self._tasks.create_task(watcher) for watcher in watchers]
 
     async def _watch_instance(self, instance: Instance) -> None:
         questions = self._questions(instance, self._topology)
@@ -86,6 +115,7 @@ class Observer:
                 states = await self._lab.states(instance.host)
                 word = "yes" if any(state.name == instance.name and state.life == "running" for state in states) else ""
             self.standing.service[instance.name] = word
+            self._unseen.discard(instance.name)
             if questions.role or questions.holds:
                 self._note_role(instance.name, await self._role(instance, questions))
             self._note_redundancy()
@@ -101,6 +131,7 @@ class Observer:
         address = self._lab.blueprint.host(host).address
         while True:
             self.standing.reachable[host] = await self._asker.wire.knock(address, PATIENCE_S)
+            self._unseen.discard(host)
             self._note_redundancy()
             await asyncio.sleep(EVERY_S)
 
@@ -138,6 +169,8 @@ class Observer:
             await asyncio.sleep(EVERY_S)
 
     def _note_redundancy(self) -> None:
+        if self._unseen:
+            return
         missing = self.standing.missing()
         redundant = not missing
         if redundant != self._was_redundant:

@@ -21,14 +21,46 @@ MEASURES: Mapping[str, tuple[type[Http | Ledger], str]] = {
 """Which probe measures an objective, and how to write one."""
 
 
-def probes(topology: Topology, site: Site, secrets: Mapping[str, str], run: str) -> tuple[Probe, ...]:
+class Known:
+    """What clients know of the service now: where its tiers are, and the password of the database.
+
+    Asked from every client's own thread; what was once looked up stays the same object until the next `adopt`.
+    """
+
+    def __init__(self, topology: Topology, site: Site, secrets: Mapping[str, str]):
+        self.site = site
+        self.adopt(topology, secrets)
+
+    def adopt(self, topology: Topology, secrets: Mapping[str, str]) -> None:
+        self.topology, self.secrets = topology, secrets
+        self._databases: dict[tuple[str, str], Database] = {}
+        self._reached: dict[str, tuple[str, ...]] = {}
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        reached = self._reached
+        if name not in reached:
+            reached[name] = reach(self.topology, self.site, name)
+        return reached[name]
+
+    def database(self, tier: str, through: str) -> Database:
+        databases = self._databases
+        if (tier, through) not in databases:
+            databases[tier, through] = _database(tier, through, self.topology, self.site, self.secrets)
+        return databases[tier, through]
+
+
+def probes(
+    topology: Topology, site: Site, secrets: Mapping[str, str], run: str, known: Known | None = None
+) -> tuple[Probe, ...]:
+    """`known` follows the service through planned changes; without it clients keep what they know at first."""
     made = []
+    known = known or Known(topology, site, secrets)
     for name, declared in topology.probes.items():
         client = declared.client or next(iter(topology.clients))
         if isinstance(declared, Http):
-            made.append(_http(name, declared, client, topology, site))
+            made.append(_http(name, declared, client, known))
         else:
-            made.append(_ledger(name, declared, client, topology, site, secrets, run))
+            made.append(_ledger(name, declared, client, known, run))
     return tuple(made)
 
 
@@ -105,36 +137,31 @@ def port_of(topology: Topology, name: str, protocol: str) -> int | None:
     return None
 
 
-def _http(name: str, declared: Http, client: str, topology: Topology, site: Site) -> Probe:
+def _http(name: str, declared: Http, client: str, known: Known) -> Probe:
     parts = urlsplit(declared.http)
     tier = parts.hostname or ""
-    port = parts.port or port_of(topology, tier, "http") or 80
+    port = parts.port or port_of(known.topology, tier, "http") or 80
     return http_probe(
-        name=name, url=declared.http, addresses=reach(topology, site, tier), port=site.port(port), client=client,
+        name=name, url=declared.http, addresses=lambda: known.addresses(tier), port=known.site.port(port), client=client,
         every_s=declared.every, patience_s=declared.patience, expect=declared.expect,
     )  # fmt: skip
 
 
-def _ledger(
-    name: str, declared: Ledger, client: str, topology: Topology, site: Site, secrets: Mapping[str, str], run: str
-) -> Probe:
+def _ledger(name: str, declared: Ledger, client: str, known: Known, run: str) -> Probe:
     through = declared.through or declared.ledger
-    settings = topology.tiers[declared.ledger].settings
-    port, node_port = port_of(topology, through, "postgres"), port_of(topology, declared.ledger, "postgres")
+    return ledger_probe(
+        name=name, tier=declared.ledger, through=through, database=lambda: known.database(declared.ledger, through), run=run,
+        client=client, every_s=declared.every, patience_s=declared.patience,
+    )  # fmt: skip
+
+
+def _database(tier: str, through: str, topology: Topology, site: Site, secrets: Mapping[str, str]) -> Database:
+    settings = topology.tiers[tier].settings
+    port, node_port = port_of(topology, through, "postgres"), port_of(topology, tier, "postgres")
     assert port is not None, "objections() refuses a ledger through what does not route postgres"
     assert node_port is not None, "objections() refuses a ledger on what does not speak postgres"
-    database = Database(
-        direct=through == declared.ledger, through=reach(topology, site, through), port=site.port(port),
-        node_port=site.port(node_port),
-        nodes={
-            instance.host: site.address(instance.host, instance.address)
-            for instance in topology.instances_of(declared.ledger)
-        },
-        database=settings.database, user=settings.user, password=secrets[f"{declared.ledger}-app"],
+    return Database(
+        direct=through == tier, through=reach(topology, site, through), port=site.port(port), node_port=site.port(node_port),
+        nodes={instance.host: site.address(instance.host, instance.address) for instance in topology.instances_of(tier)},
+        database=settings.database, user=settings.user, password=secrets[f"{tier}-app"],
     )  # fmt: skip
-    return ledger_probe(
-        name=name, tier=declared.ledger, through=through, database=database, run=run, client=client, every_s=declared.every,
-        patience_s=declared.patience,
-    )  # fmt: skip
-
-

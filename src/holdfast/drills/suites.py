@@ -4,16 +4,18 @@
 |---|---|---|
 | rehearsal | a first look | five ways to break a service, six with a virtual IP |
 | pr | every change | the rehearsal, and planned changes under load, and the loss of the consensus leader |
-| standard | every night | what every operator meets in a year: hangs, isolation, reboots, crash loops, gray failures, a zone |
-| full | before a release | the rest: starved hosts, no memory, bad disks, clocks and networks |
+| standard | every night | what every operator meets in a year: hangs, isolation, reboots, gray failures, a zone, changes |
+| full | before a release | the rest: starved hosts, no memory, bad disks, clocks and networks, a database that grows |
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from holdfast.drills.changing import objections
 from holdfast.drills.drill import Drill, actions_of, declared, inner_of, named
 from holdfast.engines.catalogue import ENGINES
 from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.changes import Scale
 from holdfast.faults.gray import Dependency
 from holdfast.faults.network import CutFrom, Delay, Loss
 from holdfast.topology.model import Topology
@@ -58,10 +60,14 @@ def standard(topology: Topology) -> Iterator[Drill]:
         for needed in topology.tiers[web].uses:
             settings = Dependency(dependency=needed)
             yield Drill(fault="dependency_down", tier=web, target="one", settings=settings, hold_s=SHORT_S)
+        size = topology.tiers[web].replicas
+        yield from _sized(topology, "scale_out", web, size + 2)
+        yield from _sized(topology, "scale_in", web, size - 1)
     for database in _databases(topology):
         yield Drill(fault="isolate", tier=database, target="primary")
         yield Drill(fault="freeze", tier=database, target="primary")
         yield Drill(fault="reboot", tier=database, target="replica", hold_s=SHORT_S)
+        yield Drill(fault="password_change", tier=database, target="all", hold_s=SHORT_S)
     for name, tier in topology.tiers.items():
         if tier.routes and tier.replicas > 1:
             yield Drill(fault="kill", tier=name, target="one", hold_s=SHORT_S)
@@ -83,6 +89,7 @@ def full(topology: Topology) -> Iterator[Drill]:
         yield Drill(fault="oom", tier=database, target="replica")
         yield Drill(fault="clock_skew", tier=database, target="primary")
         yield Drill(fault="partition", tier=database, target="all")
+        yield from _sized(topology, "scale_out", database, topology.tiers[database].replicas + 1)
         yield Drill(fault="one_way", tier=database, target="replica")
         far = Delay.model_validate({"delay": "50ms", "jitter": "10ms"})
         yield Drill(fault="delay", tier=database, target="primary", settings=far)
@@ -106,6 +113,13 @@ def drills_of(topology: Topology, suite: str | None) -> tuple[Drill, ...]:
         return declared(topology)
     made = SUITES[suite or "rehearsal"](topology)
     return named(drill if drill.settings else replace(drill, settings=FAULTS[drill.fault].settings()) for drill in made)
+
+
+def _sized(topology: Topology, fault: str, tier: str, to: int) -> Iterator[Drill]:
+    """Where the service can bear it: no config of the user's own that would not learn of it, for instance."""
+    drill = Drill(fault=fault, tier=tier, target="all", settings=Scale(to=to), hold_s=SHORT_S)
+    if not any(objections(drill, topology, "")):
+        yield drill
 
 
 def _serving(topology: Topology, protocol: str) -> list[str]:

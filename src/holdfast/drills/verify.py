@@ -18,6 +18,7 @@
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
 | reload | a signal | the program prints that it read its files again |
+| scale_out, scale_in, config_change, password_change | files, signals, restarts | see `drills/changing.py` |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
@@ -26,6 +27,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from holdfast.drills.asking import PATIENCE_S
+from holdfast.drills.drill import CHANGES
 from holdfast.drills.strike import Strike
 from holdfast.drills.verify_gray import GRAY
 from holdfast.faults import network_check
@@ -40,7 +42,8 @@ _SILENCE_S = PATIENCE_S * 1.2
 async def verified(look: Callable[[], Strike]) -> str:
     """Looks again and again until there is proof; returns it in words, or `""` when the time is over."""
     check = CHECKS[look().drill.fault]
-    limit_s = SWITCHOVER_LIMIT_S if look().drill.fault == "switchover" else LIMIT_S
+    slow = look().drill.fault in ("switchover", *CHANGES)
+    limit_s = SWITCHOVER_LIMIT_S if slow else LIMIT_S
     loop = asyncio.get_running_loop()
     until_s = loop.time() + limit_s
     while loop.time() < until_s:
@@ -153,9 +156,14 @@ async def _measured(strike: Strike) -> str:
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
 
 
+async def _changed(strike: Strike) -> str:
+    assert strike.target.proof, "the conductor knows how to prove a change"
+    return await strike.target.proof()
+
+
 CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
-    "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
-    "disk_read_only": _reads_only, **GRAY, **{name: _measured for name in network_check.CHECKS},
+    "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded, "disk_read_only": _reads_only,
+    **GRAY, **{name: _changed for name in CHANGES}, **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

@@ -67,12 +67,18 @@ class Questions:
     role: `primary`, `replica`, `leader`, `follower` ...; None when all are equal.
     redundant: asked of any instance, `yes` when the whole tier could lose one more; None when service of all is enough.
     holds: an address whose holder is the `active` one (a virtual IP).
+    reached: asked of a balancer, `tier/host` of every server to which it sent something since it took its present config.
+    rotation: asked of a balancer, `tier/host` of every server to which it would send something now.
+    pending: `yes` when it must be restarted before all of its settings count.
     """
 
     service: Question | None = None
     role: Question | None = None
     redundant: Question | None = None
     holds: str = ""
+    reached: Question | None = None
+    rotation: Question | None = None
+    pending: Question | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +100,26 @@ class Actions:
     switchover: given the host that leads and the host that shall lead (or ""), the request to send to the leader.
     inner: names of the processes inside that faults may strike (`postgres`).
     reloads: the signal upon which it reads its files again, or "".  reloaded: what it prints then.
+    watches: it notices by itself when files are moved to these folders or paths.
+    at_birth: files that only count when there is no data yet, or for programs that are started beside it.
+    agrees: given its files, what to ask; the word is `yes` once the running program works by them.
+    configure: given the leader's host, how to set what all members share and keep outside of their files.
+    notices_s: how long members may take to notice what was configured.
+    restart: given a host, how its inner program is restarted in good order.
+    set_password: production path of a script on the leader's host that gives the application's user the password of its file.
     """
 
     switchover: Callable[[str, str], Request] | None = None
     inner: tuple[str, ...] = ()
     reloads: str = ""
     reloaded: str = ""
+    watches: tuple[str, ...] = ()
+    at_birth: tuple[str, ...] = ()
+    agrees: Callable[[Mapping[str, File]], Question | None] | None = None
+    configure: Callable[[str], Request] | None = None
+    notices_s: float = 0.0
+    restart: Callable[[str], Request] | None = None
+    set_password: str = ""
 
 
 class Engine(Protocol):

@@ -4,7 +4,9 @@
     entry: {engine: haproxy, routes: {http: web}, check_interval: 500ms, fall: 3, retry_after: 2s, request_timeout: 30s}
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Annotated
 
 from pydantic import Field
@@ -13,7 +15,7 @@ from holdfast.blueprint import File, Process, Restart, Site
 from holdfast.documents import sections
 from holdfast.documents.line import Line, line
 from holdfast.engines import routing
-from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions, Step
 from holdfast.engines.shared import has_own_config, if_offered, milliseconds, notice, objection
 from holdfast.errors import Problem
 from holdfast.quantities import Duration, written_seconds
@@ -25,8 +27,12 @@ ROUTES = ("http", "postgres")
 
 HEALTH_PORT = 8404
 HEALTH_PATH = "/healthz"
+STATS_PATH = "/stats"
+VERSION = "config-"
 FILE = "/etc/haproxy/haproxy.cfg"
 BESIDE_CONFIG: tuple[str, ...] = ()
+FIRST_CHECK_S = 0.25
+"""How long the first checks after a start may take, beyond the interval over which they are spread."""
 MANUAL = "HAProxy configuration manual"
 
 
@@ -57,9 +63,9 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     listen = site.listen(instance.host, instance.address)
     inside = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
     pairs = {"http": _http, "postgres": _postgres}
-    lines = [*_common(inside, site, settings)]
-    for route in routes:
-        lines += pairs[route.protocol](route, listen, settings)
+    shared, behind = _common(settings), [each for route in routes for each in pairs[route.protocol](route, listen, settings)]
+    version = sha256(sections.dump([*shared, *behind]).encode()).hexdigest()[:12]
+    lines = [*shared, _health(inside, site, version), *behind]
     return {FILE: File(text=sections.dump(lines, header=notice(instance, topology, site)))}
 
 
@@ -67,7 +73,7 @@ def _ms(value_s: float) -> str:
     return f"{milliseconds(value_s)}ms"
 
 
-def _common(inside: str, site: Site, settings: Settings) -> tuple[Line, ...]:
+def _common(settings: Settings) -> tuple[Line, ...]:
     return (
         line("global", body=(
             line("log", "stdout", "format", "raw", "local0", "notice"),
@@ -88,15 +94,20 @@ def _common(inside: str, site: Site, settings: Settings) -> tuple[Line, ...]:
                  "downinter", _ms(settings.check_interval), "fall", settings.fall, "rise", settings.rise,
                  why="Checks on every host: a failure costs clients about `fall` of these, a return about `rise`."),
         )),
-        line("frontend", "health", body=(
-            line("mode", "http"),
-            line("bind", f"{inside}:{site.port(HEALTH_PORT)}"),
-            line("timeout", "client", "5s"),
-            line("monitor-uri", HEALTH_PATH),
-            line("stats", "enable"),
-            line("stats", "uri", "/stats"),
-        ), why="For keepalived and for people on this host: alive only if the program's own loop answers."),
     )
+
+
+def _health(inside: str, site: Site, version: str) -> Line:
+    return line("frontend", "health", body=(
+        line("mode", "http"),
+        line("bind", f"{inside}:{site.port(HEALTH_PORT)}"),
+        line("timeout", "client", "5s"),
+        line("monitor-uri", HEALTH_PATH),
+        line("stats", "enable"),
+        line("stats", "uri", STATS_PATH),
+        line("stats", "show-desc", f"{VERSION}{version}",
+             why="Drawn from the rest of this file: the page of statistics tells which config a running HAProxy works by."),
+    ), why="For keepalived and for people on this host: alive only if the program's own loop answers.")
 
 
 def _http(route: routing.Route, listen: str, settings: Settings) -> tuple[Line, ...]:
@@ -135,6 +146,11 @@ def _postgres(route: routing.Route, listen: str, settings: Settings) -> tuple[Li
             line("bind", f"{listen}:{route.entry_port}"),
             line("timeout", "client", _ms(settings.session_timeout), why="Pools keep sessions that nobody uses for a while."),
             line("option", "clitcpka"),
+            line("tcp-request", "inspect-delay", _ms(settings.check_interval + FIRST_CHECK_S),
+                 why="After a start or a reload every server counts as up until its first check: some are standbys, and\n"
+                     "sessions sent there would be cut a moment later. One at most can be primary: while more look up, wait."),
+            line("tcp-request", "content", "accept", "if", "{", f"nbsrv({route.tier})", "le", 1, "}"),
+            line("tcp-request", "content", "accept", "if", "WAIT_END"),
             line("default_backend", route.tier),
         )),
         line("backend", route.tier, body=(
@@ -184,33 +200,21 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         return ()
     settings: Settings = topology.tiers[tier].settings
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
+    def timer(step: Step, name: str, low_s: float, high_s: float, setting: str, source: str) -> Delay:
+        return Delay(step=step, name=name, low_s=low_s, high_s=high_s, setting=setting, source=f"{MANUAL}: {source}")
+
+    fall, rise = settings.fall, settings.rise
     return (
-        Delay(
-            step="out_silent", name="a silent instance is taken out",
-            low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
-            high_s=settings.fall * (interval_s + timeout_s), setting="check_interval, check_timeout, fall",
-            source=f"{MANUAL}: inter, fall; timeout check",
-        ),
-        Delay(
-            step="out_refused", name="an instance that says no is taken out",
-            low_s=(settings.fall - 1) * interval_s,
-            high_s=settings.fall * interval_s, setting="check_interval, fall", source=f"{MANUAL}: inter, fall",
-        ),
-        Delay(
-            step="in", name="an instance is taken in",
-            low_s=(settings.rise - 1) * interval_s, high_s=settings.rise * interval_s,
-            setting="check_interval, rise", source=f"{MANUAL}: downinter, rise",
-        ),
-        Delay(
-            step="ask_elsewhere", name="a GET is asked of another host",
-            low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
-            setting="retry_after", source=f"{MANUAL}: retry-on response-timeout",
-        ),
-        Delay(
-            step="connect", name="a connection is tried with another host", low_s=settings.connect_timeout,
-            high_s=settings.connect_timeout + 0.05, setting="connect_timeout",
-            source=f"{MANUAL}: timeout connect, option redispatch",
-        ),
+        timer("out_silent", "a silent instance is taken out", (fall - 1) * interval_s + fall * timeout_s,
+              fall * (interval_s + timeout_s), "check_interval, check_timeout, fall", "inter, fall; timeout check"),
+        timer("out_refused", "an instance that says no is taken out", (fall - 1) * interval_s, fall * interval_s,
+              "check_interval, fall", "inter, fall"),
+        timer("in", "an instance is taken in", (rise - 1) * interval_s, rise * interval_s, "check_interval, rise",
+              "downinter, rise"),
+        timer("ask_elsewhere", "a GET is asked of another host", settings.retry_after, settings.retry_after + 0.05,
+              "retry_after", "retry-on response-timeout"),
+        timer("connect", "a connection is tried with another host", settings.connect_timeout, settings.connect_timeout + 0.05,
+              "connect_timeout", "timeout connect, option redispatch"),
         Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
         Delay(step="start", name="the balancer starts", low_s=0.02, high_s=0.5, kind="work", source="measured"),
     )
@@ -221,11 +225,52 @@ def questions(instance: Instance, topology: Topology) -> Questions:
         host=instance.host, port=HEALTH_PORT, path=HEALTH_PATH, inside=True,
         read=lambda status, _: "yes" if status == 200 else "no",
     )
-    return Questions(service=if_offered(health, instance, topology))
+    own = has_own_config(instance.tier, topology)
+
+    def servers(read: Callable[[int, bytes], str]) -> Question | None:
+        return None if own else Question(
+            host=instance.host, port=HEALTH_PORT, path=f"{STATS_PATH};csv", inside=True, read=read,
+        )
+
+    return Questions(
+        service=if_offered(health, instance, topology), reached=servers(_read_reached), rotation=servers(_read_rotation),
+    )
+
+
+def _read_reached(status: int, body: bytes) -> str:
+    """`stot` is the number of sessions; health checks are not among them."""
+    return _servers_of(status, body, lambda row: row.get("stot", "0") not in ("", "0"))
+
+
+def _read_rotation(status: int, body: bytes) -> str:
+    """`UP`, or `UP 1/2` while it is about to change."""
+    return _servers_of(status, body, lambda row: row.get("status", "").startswith("UP"))
+
+
+def _servers_of(status: int, body: bytes, fits: Callable[[dict[str, str]], bool]) -> str:
+    """Manual, 9.1 CSV format: pxname, svname and so on."""
+    head, *rows = body.decode(errors="replace").splitlines() or [""]
+    names = head.removeprefix("# ").split(",")
+    if status != 200 or "svname" not in names:
+        return ""
+    tables = [dict(zip(names, row.split(","), strict=False)) for row in rows]
+    servers = [row for row in tables if row.get("svname") not in ("FRONTEND", "BACKEND", None)]
+    return " ".join(sorted(f"{row['pxname']}/{row['svname']}" for row in servers if fits(row)))
+
+
+def _agrees(files: Mapping[str, File], host: str) -> Question | None:
+    version = re.search(rf"{VERSION}[0-9a-f]+", files[FILE].text)
+    if version is None:  # a config of the user's own
+        return None
+    said = version[0].encode()
+    return Question(
+        host=host, port=HEALTH_PORT, path=STATS_PATH, inside=True,
+        read=lambda status, body: "yes" if status == 200 and said in body else "no",
+    )
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions(reloads="USR2", reloaded="Loading success")
+    return Actions(reloads="USR2", reloaded="Loading success", agrees=lambda files: _agrees(files, instance.host))
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from holdfast.faults.changes import config_change, password_change, scale_in, scale_out
 from holdfast.faults.clock import clock_skew
 from holdfast.faults.disk import disk_full, disk_read_only, disk_slow
 from holdfast.faults.fault import Fault
@@ -18,6 +19,6 @@ FAULTS: Mapping[str, Fault] = {
         kill, crash_loop, hang, cpu_starve, freeze, power_cut, reboot, isolate, disk_full,
         disk_read_only, disk_slow, oom, clock_skew, alive_but_wrong, slow_answers, dependency_down,
         partition, one_way, loss, delay, slow_link, cut_from,
-        switchover, reload, rolling_restart,
+        switchover, reload, rolling_restart, scale_out, scale_in, config_change, password_change,
     )
 }  # fmt: skip

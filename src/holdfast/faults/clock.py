@@ -50,7 +50,7 @@ def shiftable(blueprint: Blueprint, processes: frozenset[str], library: str, whe
         }  # fmt: skip
 
     changed = tuple(
-        replace(each, env={**each.env, **variables(each.host)}) if each.name in processes else each
+        replace(each, lab_env=variables(each.host)) if each.name in processes else each
         for each in blueprint.processes
     )
     return replace(blueprint, processes=changed)

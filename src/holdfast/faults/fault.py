@@ -47,6 +47,7 @@ class Target:
 
     processes: the instances on `hosts`, in the same order.  rest: every other host of the service, clients among them.
     tiers: the hosts of every tier.  change: for planned changes, does it and returns what the program answered.
+    back: undoes such a change, where there is a way back.  proof: looks whether it counts now; "" while it does not.
     in_service: waits until this process takes part in the service again.
     """
 
@@ -66,6 +67,8 @@ class Target:
     program: str = ""
     """Where the program is that the fault itself works with."""
     change: Callable[[], Awaitable[str]] | None = None
+    back: Callable[[], Awaitable[None]] | None = None
+    proof: Callable[[], Awaitable[str]] | None = None
     in_service: Callable[[str], Awaitable[None]] | None = None
     names_process: bool = False
 
@@ -113,6 +116,7 @@ class Fault:
     planned: the operator wants it; nobody is broken, and stateless tiers promise no error.
     of_process: it strikes programs; else it strikes hosts.
     settings: what the user may write besides.
+    mend_limit_s: how long mending may take.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Fault:
     of_process: bool
     summary: str
     settings: type[Settings]
+    mend_limit_s: float = 30.0
     strike: Callable[[Lab, Target], AbstractAsyncContextManager[Struck]] = field(repr=False)
     also: Callable[[Any], tuple[str, ...]] = field(repr=False, default=lambda settings: ())
     program: str = ""
@@ -135,13 +140,14 @@ Steps = Callable[[Lab, Target], AsyncIterator[Struck]]
 
 def fault(
     *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings,
-    also: Callable[[Any], tuple[str, ...]] = lambda settings: (), program: str = "",
+    also: Callable[[Any], tuple[str, ...]] = lambda settings: (), program: str = "", mend_limit_s: float = 30.0,
 ) -> Callable[[Steps], Fault]:
     def made(function: Steps) -> Fault:
         assert function.__doc__, "a fault shows in its docstring the YAML that a user would write"
         return Fault(
             name=function.__name__, needs=needs, planned=planned, of_process=of_process, settings=settings,
             summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(function), also=also, program=program,
+            mend_limit_s=mend_limit_s,
         )  # fmt: skip
 
     return made

@@ -11,7 +11,8 @@ from holdfast.blueprint import Process
 def as_message(process: Process) -> dict[str, Any]:
     """For the supervisor: what it needs to run the process; files travel apart."""
     return {
-        "name": process.name, "argv": list(process.argv), "env": dict(process.env), "cwd": process.cwd, "user": process.user,
+        "name": process.name, "argv": list(process.argv), "env": {**process.env, **process.lab_env},
+        "cwd": process.cwd, "user": process.user,
         "environment_file": process.environment_file, "restart": asdict(process.restart),
         "needs": [asdict(need) for need in process.needs], "inner": dict(process.inner), "stop_signal": process.stop_signal,
     }  # fmt: skip

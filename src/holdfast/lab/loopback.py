@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import holdfast
-from holdfast.blueprint import Blueprint, Host, with_secrets
+from holdfast.blueprint import Blueprint, Host, Process
 from holdfast.errors import NOT_CLEANED, Problem, Refused
 from holdfast.lab.agent import Agent
-from holdfast.lab.files import as_message
+from holdfast.lab.furnish import furnish, placed
 from holdfast.lab.users import Users, users_for
 from holdfast.lab.verbs import CLOCK_FILE, Happening, HostGone, Lab, Output, Rule, State
 
@@ -71,7 +71,7 @@ class LoopbackLab:
         try:
             agent.send(self._description(host))
             await agent.born()
-            await self._furnish(agent, host.name)
+            await furnish(agent, self.blueprint.on(host.name), self._secrets)
         except OSError as error:
             problem = Problem(str(error), where=str(self._folder), remedy="make room there, or choose another with --runs")
             raise Refused(problem) from None
@@ -100,15 +100,6 @@ class LoopbackLab:
             "python": os.path.dirname(sys.executable),
             "logs": {process.name: str(self._log(process.name)) for process in self.blueprint.on(host.name)},
         }
-
-    async def _furnish(self, agent: Agent, host: str) -> None:
-        processes = self.blueprint.on(host)
-        await agent.ask("keep", processes=[as_message(process) for process in processes])
-        for process in processes:
-            await agent.ask("make_directories", directories=dict(process.directories), user=process.user)
-            for path, file in process.files.items():
-                text = with_secrets(file.text, self._secrets)
-                await agent.ask("write", path=path, text=text, mode=file.mode, user=process.user)
 
     def _pass_on(self, happening: Happening) -> None:
         self._heard.put_nowait(
@@ -148,6 +139,12 @@ class LoopbackLab:
         except HostGone:
             return ()
 
+    async def place(self, process: Process, secrets: Mapping[str, str]) -> None:
+        self.blueprint = placed(self.blueprint, process)
+        self._secrets = {**self._secrets, **secrets}
+        if process.host in self._agents:
+            await furnish(self._agents[process.host], [self.blueprint.process(process.name)], self._secrets)
+
     async def pause(self, host: str) -> None:
         await self._agent(host).ask("pause")
 
@@ -158,7 +155,9 @@ class LoopbackLab:
         raise OSError(self.why_not("power"))
 
     async def power_on(self, host: str) -> None:
-        raise OSError(self.why_not("power"))
+        """No host but a spare one is ever without power here."""
+        if host not in self._agents:
+            await self.boot(self.blueprint.host(host), start=False)
 
     async def unplug(self, host: str) -> None:
         raise OSError(self.why_not("wire"))
@@ -170,7 +169,7 @@ class LoopbackLab:
         raise OSError(self.why_not("shape"))
 
     async def shift_clock(self, host: str, by_s: float) -> None:
-        await self._agent(host).ask("replace", path=CLOCK_FILE, text=f"{by_s:+.3f}\n")
+        await self._agent(host).ask("write", path=CLOCK_FILE, text=f"{by_s:+.3f}\n", mode=0o644)
 
     def troubles(self) -> tuple[str, ...]:
         return ()
@@ -239,7 +238,7 @@ async def lab_up(
         lab = LoopbackLab(blueprint, secrets, folder, users, tasks)
         try:
             async with asyncio.TaskGroup() as boots:
-                for host in blueprint.hosts:
+                for host in (each for each in blueprint.hosts if not each.spare):
                     boots.create_task(lab.boot(host, start=start))
             yield lab
         finally:

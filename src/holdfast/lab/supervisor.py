@@ -62,7 +62,7 @@ class Supervisor:
         self.verbs: dict[str, Callable[..., Any]] = {
             "keep": self.keep, "write": writing.write, "make_directories": writing.make_directories, "start": self.start,
             "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, "tree": self.tree,
-            "forget": self.forget, "replace": writing.replace, **(verbs or {}),
+            "forget": self.forget, **(verbs or {}),
         }  # fmt: skip
         self.answered_later: dict[str, Callable[..., None]] = {"run": self.commands.run, "stop": self.stop}
 
@@ -168,9 +168,12 @@ class Supervisor:
     # ---- processes
 
     def keep(self, processes: list[dict[str, Any]]) -> None:
-        """Take note of processes; nothing starts yet."""
+        """Take note of processes, or of how they are to be run from their next start on; nothing starts yet."""
         for spec in processes:
-            self.kept[spec["name"]] = Kept(spec)
+            if known := self.kept.get(spec["name"]):
+                known.spec = spec  # what runs goes on as it was started
+            else:
+                self.kept[spec["name"]] = Kept(spec)
 
     def start(self, process: str) -> None:
         kept = self.kept[process]

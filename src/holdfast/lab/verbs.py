@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from holdfast.blueprint import Blueprint
+from holdfast.blueprint import Blueprint, Process
 
 T = TypeVar("T")
 
@@ -118,6 +118,14 @@ class Lab(Protocol):
         """Of every process of the host and the inner processes that can be found.  A dead host has none."""
         ...
 
+    async def place(self, process: Process, secrets: Mapping[str, str]) -> None:
+        """Its files are these from now on, and its next start is as described; what runs is not touched.
+
+        The process must be one of the blueprint's, also of a spare host without power.  Secrets are values by name, beside
+        those that the lab has.
+        """
+        ...
+
     async def pause(self, host: str) -> None:
         """Nothing on the host runs any more, but its connections stay open."""
         ...
@@ -128,7 +136,12 @@ class Lab(Protocol):
         """As if the plug were pulled: nobody is told.  Disks stay."""
         ...
 
-    async def power_on(self, host: str) -> None: ...
+    async def power_on(self, host: str) -> None:
+        """Boots it with all its programs, or a spare one without starting any.  A host that has power stays as it is.
+
+        Every lab can do it for a spare host; others only lose their power where the lab has the ability `power`.
+        """
+        ...
 
     async def unplug(self, host: str) -> None:
         """Packets to and from the host vanish; its link stays up."""

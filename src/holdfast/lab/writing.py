@@ -12,18 +12,16 @@ class Writing:
         self.place = place
 
     def write(self, path: str, text: str, mode: int, user: str = "root") -> None:
+        """In one moment, by moving it there: no program sees half a file, and one that watches for moves takes notice."""
         place = self.place.path(path)
+        beside = f"{place}.new"
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w") as opened:
             opened.write(text)
-        os.chmod(place, mode)
-        self.place.give(place, user)
-
-    def replace(self, path: str, text: str) -> None:
-        """At once: whoever reads it meanwhile sees the old text or the new one."""
-        self.write(f"{path}.new", text, 0o644)
-        os.replace(self.place.path(f"{path}.new"), self.place.path(path))
+        os.chmod(beside, mode)
+        self.place.give(beside, user)
+        os.replace(beside, place)
 
     def make_directories(self, directories: dict[str, int], user: str) -> None:
         for path, mode in directories.items():

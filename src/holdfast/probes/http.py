@@ -5,7 +5,7 @@
 yes: the expected status.  no: another status, or nobody accepted the connection.  unknown: accepted, but no answer came.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -14,15 +14,16 @@ from holdfast.probes.probe import Ask, Probe, Reply
 
 
 def http_probe(
-    *, name: str, url: str, addresses: Sequence[str], port: int, client: str, every_s: float, patience_s: float, expect: int
+    *, name: str, url: str, addresses: Callable[[], Sequence[str]], port: int, client: str, every_s: float, patience_s: float,
+    expect: int,
 ) -> Probe:
-    """`addresses` and `port` are where the URL's host is in the lab; they are tried in order."""
+    """`addresses` (as the service is now) and `port` are where the URL's host is in the lab; they are tried in order."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     async def ask(number: int) -> Reply:
         try:
-            response = await exchange(addresses, port, path, patience_s=patience_s, host=parts.netloc)
+            response = await exchange(addresses(), port, path, patience_s=patience_s, host=parts.netloc)
         except Unanswered as error:
             return Reply(answer="unknown" if error.sent else "no", detail=error.reason)
         if response.status == expect:

@@ -9,7 +9,7 @@ statement).  unknown: the statement was sent and no answer came, so the row may 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -48,9 +48,10 @@ class Database:
 
 
 def ledger_probe(
-    *, name: str, tier: str, through: str, database: Database, run: str, client: str, every_s: float, patience_s: float
+    *, name: str, tier: str, through: str, database: Callable[[], Database], run: str, client: str, every_s: float,
+    patience_s: float,
 ) -> Probe:
-    """`run` keeps the rows of this run apart from those of others."""
+    """`database` is what the client knows of it now.  `run` keeps the rows of this run apart from those of others."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Ask]:
@@ -62,7 +63,7 @@ def ledger_probe(
             writer.close()
 
     async def audit(became: Mapping[int, Answer], primary: str) -> Audit:
-        return await _audit(database, run, became, primary)
+        return await _audit(database(), run, became, primary)
 
     what = f"INSERT into {tier} through {through}" if through != tier else f"INSERT into {tier}"
     return Probe(
@@ -72,20 +73,38 @@ def ledger_probe(
 
 
 class _Writer:
-    """Connections that are free are used again; while one hangs, the next question opens another."""
+    """Connections that are free are used again; while one hangs, the next question opens another.
 
-    def __init__(self, database: Database, run: str, patience_s: float):
-        self._ways = tuple(
-            database.connection(address, database.port, patience_s=patience_s, writable=database.direct)
-            for address in database.through
-        )
+    Whoever is told another password or other addresses goes on with new connections, as a pool that is made anew.
+    """
+
+    def __init__(self, database: Callable[[], Database], run: str, patience_s: float):
+        self._database = database
+        self._known: Database | None = None
+        self._ways: tuple[str, ...] = ()
         self._run = run
         self._patience_s = patience_s
         self._idle: list[psycopg.AsyncConnection] = []
         self._abandoned: set[asyncio.Task[Reply]] = set()
 
+    def _look_up(self) -> None:
+        database = self._database()
+        if database is not self._known:
+            self._known = database
+            self._ways = tuple(
+                database.connection(address, database.port, patience_s=self._patience_s, writable=database.direct)
+                for address in database.through
+            )
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        for connection in self._idle:
+            connection.pgconn.finish()
+        self._idle.clear()
+
     async def make_table(self) -> None:
         """Waits for a database that can be written.  Raises the last error after half a minute."""
+        self._look_up()
         until_s = asyncio.get_running_loop().time() + _MAKE_LIMIT_S
         while True:
             try:
@@ -101,7 +120,9 @@ class _Writer:
                 await asyncio.sleep(0.1)
 
     async def ask(self, number: int) -> Reply:
-        question = _Question(self._ways, self._patience_s, self._run, number, self._idle.pop() if self._idle else None)
+        self._look_up()
+        ways = self._ways
+        question = _Question(ways, self._patience_s, self._run, number, self._idle.pop() if self._idle else None)
         task = asyncio.get_running_loop().create_task(question.write())
         done, _ = await asyncio.wait({task}, timeout=self._patience_s)
         if not done:
@@ -112,7 +133,7 @@ class _Writer:
             detail = f"no answer within {self._patience_s:g} s"
             return Reply(answer="unknown" if question.sent else "no", detail=detail)
         reply = task.result()
-        if reply.answer == "yes" and question.connection and len(self._idle) < _MOST_IDLE:
+        if reply.answer == "yes" and question.connection and len(self._idle) < _MOST_IDLE and ways is self._ways:
             self._idle.append(question.connection)
         else:
             question.cut()
@@ -121,9 +142,7 @@ class _Writer:
     def close(self) -> None:
         for task in self._abandoned:
             task.cancel()
-        for connection in self._idle:
-            connection.pgconn.finish()
-        self._idle.clear()
+        self._hang_up()
 
 
 async def connect(ways: Sequence[str], patience_s: float) -> psycopg.AsyncConnection:

@@ -45,6 +45,8 @@ def findings(drill: DrillMeasure, limits: Mapping[str, Any]) -> tuple[Finding, .
         found.append(Finding(objective="resurrected_writes", limit=0, measured=drill.resurrected, met=False, sentence=sentence))
     if limits.get("errors") is not None and any(not path.writes for path in drill.paths):
         found.append(_failed_reads(drill, limits["errors"]))
+    if limits.get("failed_writes") is not None and any(path.writes for path in drill.paths):
+        found.append(_failed_writes(drill, limits["failed_writes"]))
     return tuple(found)
 
 
@@ -58,7 +60,8 @@ def measured(limits: Mapping[str, Any], probes: Mapping[str, Mapping[str, Any]])
     """The objectives that some probe measures; without probes nobody knows, and all of them stand."""
     writes = any(probe.get("writes") for probe in probes.values())
     reads = any(not probe.get("writes") for probe in probes.values())
-    needs = {"write_outage_s": writes, "lost_writes": writes, "read_outage_s": reads, "errors": reads}
+    needs = {"write_outage_s": writes, "lost_writes": writes, "read_outage_s": reads, "errors": reads,
+             "failed_writes": writes}
     return {key: limit for key, limit in limits.items() if not probes or needs.get(key, True)}
 
 
@@ -71,7 +74,7 @@ def not_judged(limits: Mapping[str, Any], probes: Mapping[str, Mapping[str, Any]
     kept = measured(limits, probes)
     for key, limit in limits.items():
         if limit is not None and key not in kept:
-            lacking = "no ledger writes" if key in ("write_outage_s", "lost_writes") else "no probe reads"
+            lacking = "no ledger writes" if key in ("write_outage_s", "lost_writes", "failed_writes") else "no probe reads"
             shown = words.NAMES[key] if key == "lost_writes" and limit == 0 else words.objectives({key: limit})
             told.append(f"{shown}: not judged, since {lacking}")
     return tuple(told)
@@ -138,11 +141,20 @@ def _lost(drill: DrillMeasure, limit: int) -> Finding:
 
 
 def _failed_reads(drill: DrillMeasure, limit: int) -> Finding:
+    return _failed(drill, limit, "errors", drill.failed_reads, "failed read", writes=False)
+
+
+def _failed_writes(drill: DrillMeasure, limit: int) -> Finding:
+    """Those that were refused, and those of which nobody knows: a client saw either fail."""
+    failed = drill.refused_writes + (drill.ambiguous or 0)
+    return _failed(drill, limit, "failed_writes", failed, "failed write", writes=True)
+
+
+def _failed(drill: DrillMeasure, limit: int, objective: str, failed: int, what: str, *, writes: bool) -> Finding:
     """A failure that was seen is a fact; that there were no more is not, where asking stopped."""
-    failed = drill.failed_reads
-    doubts = [f"{path.probe}: {doubt(path)}" for path in drill.paths if not path.writes and path.doubtful]
+    doubts = [f"{path.probe}: {doubt(path)}" for path in drill.paths if path.writes is writes and path.doubtful]
     met = None if doubts else failed <= limit
-    sentence = f"{words.plural(failed, 'failed read')}; {limit} {'is' if limit == 1 else 'are'} allowed"
+    sentence = f"{words.plural(failed, what)}; {limit} {'is' if limit == 1 else 'are'} allowed"
     if doubts:
-        sentence = f"{words.plural(failed, 'failed read')}, but {'; '.join(doubts)}"
-    return Finding(objective="errors", limit=limit, measured=failed, met=met, sentence=sentence)
+        sentence = f"{words.plural(failed, what)}, but {'; '.join(doubts)}"
+    return Finding(objective=objective, limit=limit, measured=failed, met=met, sentence=sentence)

@@ -40,8 +40,10 @@ class Run(Told):
 
 
 class Finding(Told):
-    objective: Literal["write_outage_s", "read_outage_s", "lost_writes", "resurrected_writes", "errors", "baseline"]
-    """`errors`: failed reads."""
+    objective: Literal[
+        "write_outage_s", "read_outage_s", "lost_writes", "resurrected_writes", "errors", "failed_writes", "baseline",
+    ]
+    """`errors`: failed reads.  `failed_writes`: refused, or without an answer; only planned changes promise none."""
     probe: str
     limit: Number
     measured: Number | None

@@ -27,7 +27,7 @@ EXPLAINED = {
 
 NAMES = {
     "write_outage_s": "write outage", "read_outage_s": "read outage", "lost_writes": "lost writes", "errors": "failed reads",
-    "resurrected_writes": "resurrected writes",
+    "resurrected_writes": "resurrected writes", "failed_writes": "failed writes",
 }
 
 COLUMNS = ("write outage", "read outage", "errors", "ambiguous", "lost writes", "redundancy back after")

@@ -221,6 +221,8 @@ class Topology:
     """Tier to host to the text of its own config, where the user brought one along."""
     folder: Path = Path()
     """Where the file is: relative paths in it start here."""
+    later: "Mapping[str, Topology]" = field(default_factory=dict, compare=False, repr=False)
+    """What the service becomes in a `config_change` of its drills, by the path that was written there."""
     where: Mapping[tuple[str | int, ...], tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
     file: str = field(default="topology.yaml", compare=False)
 

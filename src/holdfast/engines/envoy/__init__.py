@@ -1,12 +1,15 @@
-"""Envoy: balances HTTP and PostgreSQL over the instances that their own checks call healthy.  Static config, no control plane.
+"""Envoy: balances HTTP and PostgreSQL over the instances that their own checks call healthy; learns from files that it watches.
 
     entry: {engine: envoy, replicas: 2, routes: {http: web, postgres: db}}
     entry: {engine: envoy, routes: {http: web}, check_interval: 500ms, fall: 3, hedge_after: 400ms, request_timeout: 30s}
 """
 
+from dataclasses import replace
+
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.envoy import live
 from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
@@ -34,9 +37,27 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
         # Hot restart shares memory between processes of one number, which several Envoys on one machine would fight over.
         argv=(program, "-c", path, "--disable-hot-restart", "--concurrency", str(settings.workers), "--log-level", "warning"),
         files=files(instance, topology, site),
-        check=(program, "--mode", "validate", "-c", path, "--disable-hot-restart", "--log-level", "warning"),
+        check=_check(program, path, instance, topology, site),
         restart=Restart(delay_s=0.1),
     )
+
+
+# The validator opens no file that is only watched later, so it is given what these files list as if it were static.
+_VERIFY = r"""
+listed() { sed -n '/^resources:/,$p' "$1" | sed "1d;/^  - '@type'/{N;s/.*\n    /  - /};s/^/  /"; }
+exec "$1" --mode validate -c "$2" --disable-hot-restart --log-level warning --config-yaml "static_resources:
+  clusters:
+$(listed "$3")
+  listeners:
+$(listed "$4")"
+"""
+
+
+def _check(program: str, path: str, instance: Instance, topology: Topology, site: Site) -> tuple[str, ...]:
+    if has_own_config(instance.tier, topology):
+        return (program, "--mode", "validate", "-c", path, "--disable-hot-restart", "--log-level", "warning")
+    watched = (site.path(instance.host, live.CLUSTERS), site.path(instance.host, live.LISTENERS))
+    return ("sh", "-c", _VERIFY, "verify", program, path, *watched)
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
@@ -80,11 +101,20 @@ def questions(instance: Instance, topology: Topology) -> Questions:
         host=instance.host, port=ADMIN_PORT, path="/ready", inside=True,
         read=lambda status, body: "yes" if status == 200 and body.strip() == b"LIVE" else "no",
     )
-    return Questions(service=if_offered(ready, instance, topology))
+    reached = Question(host=instance.host, port=ADMIN_PORT, path="/clusters", inside=True, read=live.read_reached)
+    return Questions(
+        service=if_offered(ready, instance, topology), reached=if_offered(reached, instance, topology),
+        rotation=if_offered(replace(reached, read=live.read_rotation), instance, topology),
+    )
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions()
+    if has_own_config(instance.tier, topology):
+        return Actions()
+    return Actions(
+        watches=(live.CLUSTERS, live.LISTENERS, live.endpoints_of("")[: -len(".yaml")]),
+        agrees=lambda files: live.agrees(files, instance.host, ADMIN_PORT),
+    )
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:

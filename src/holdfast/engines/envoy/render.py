@@ -6,8 +6,9 @@ from typing import Any
 from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import routing
+from holdfast.engines.envoy.live import live_files
 from holdfast.engines.envoy.settings import Settings
-from holdfast.engines.shared import milliseconds, notice
+from holdfast.engines.shared import has_own_config, milliseconds, notice
 from holdfast.topology.model import Instance, Topology
 
 ADMIN_PORT = 9901
@@ -17,7 +18,10 @@ TYPES = "type.googleapis.com/envoy.extensions."
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
     document = _document(instance, topology, site)
-    return {FILE: File(text=yaml.dump(document, _whys(document), header=notice(instance, topology, site)))}
+    header = notice(instance, topology, site)
+    if has_own_config(instance.tier, topology):
+        return {FILE: File(text=yaml.dump(document, _whys(document), header=header))}
+    return live_files(document, _whys(document), FILE, instance, site, header)
 
 
 def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, Any]:

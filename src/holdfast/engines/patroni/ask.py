@@ -1,14 +1,27 @@
 """How to see how a Patroni member stands, how to switch over, and how long its failovers take."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from holdfast.blueprint import File
+from holdfast.documents import yaml
 from holdfast.engines.engine import Actions, Delay, Question, Questions, Request
-from holdfast.engines.patroni.render import REST_PORT, REST_USER
+from holdfast.engines.patroni.render import (
+    ENVIRONMENT,
+    FILE,
+    POST_INIT,
+    REST_PORT,
+    REST_USER,
+    SET_PASSWORD,
+    shared_settings,
+)
 from holdfast.engines.patroni.settings import Settings
 from holdfast.engines.shared import has_own_config
 from holdfast.topology.model import Instance, Topology
 
+NOTICES_LOOPS = 3
+"""A member reads what is shared once in each turn of its loop, asks PostgreSQL to reload, and sees in the next what waits for a
+restart."""
 DOCUMENT = "Patroni documentation, Dynamic configuration settings"
 
 
@@ -21,6 +34,10 @@ def questions(instance: Instance, topology: Topology) -> Questions:
         role=Question(host=instance.host, port=REST_PORT, path="/patroni", read=_read_role),
         redundant=Question(
             host=instance.host, port=REST_PORT, path="/cluster", read=_redundant(tier.replicas, tier.settings.synchronous),
+        ),
+        pending=Question(
+            host=instance.host, port=REST_PORT, path="/patroni",
+            read=lambda _, body: "yes" if _object(body).get("pending_restart") else "no",
         ),
     )
 
@@ -60,15 +77,42 @@ def _object(body: bytes) -> dict[str, object]:
 
 def actions(instance: Instance, topology: Topology) -> Actions:
     tier = instance.tier
+    credential = (REST_USER, f"{tier}-restapi")
 
     def switchover(leader: str, candidate: str) -> Request:
         wanted = {"leader": leader, "candidate": candidate} if candidate else {"leader": leader}
         return Request(
             host=leader, port=REST_PORT, path="/switchover", body=json.dumps(wanted).encode(),
-            credential=(REST_USER, f"{tier}-restapi"),
+            credential=credential,
         )
 
-    return Actions(switchover=switchover, inner=("postgres",), reloads="HUP", reloaded="No local configuration items changed")
+    def configure(leader: str) -> Request:
+        shared = shared_settings(topology.tiers[tier].settings)
+        return Request(
+            host=leader, port=REST_PORT, path="/config", method="PUT", body=json.dumps(shared).encode(), credential=credential,
+        )
+
+    def restart(host: str) -> Request:
+        return Request(host=host, port=REST_PORT, path="/restart", body=b"{}", credential=credential)
+
+    return Actions(
+        switchover=switchover, inner=("postgres",), reloads="HUP", reloaded="No local configuration items changed",
+        at_birth=(ENVIRONMENT, POST_INIT, SET_PASSWORD), agrees=lambda files: _agrees(files, instance.host),
+        configure=configure, notices_s=NOTICES_LOOPS * topology.tiers[tier].settings.loop_wait, restart=restart,
+        set_password=SET_PASSWORD,
+    )
+
+
+def _agrees(files: Mapping[str, File], host: str) -> Question | None:
+    """What the members share outside of their files is what the file would give to a new cluster."""
+    document = yaml.load(files[FILE].text)
+    wanted = document.get("bootstrap", {}).get("dcs") if isinstance(document, dict) else None
+    if wanted is None:  # a config of the user's own that leaves it out
+        return None
+    return Question(
+        host=host, port=REST_PORT, path="/config",
+        read=lambda status, body: "yes" if status == 200 and _object(body) == wanted else "no",
+    )
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:

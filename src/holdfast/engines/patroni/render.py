@@ -20,6 +20,7 @@ REST_USER = "patroni"
 FILE = "/etc/patroni/config.yml"
 ENVIRONMENT = "/etc/patroni/patroni.env"
 POST_INIT = "/etc/patroni/post_init.sh"
+SET_PASSWORD = "/etc/patroni/set_password.sh"
 SOCKETS = "/var/run/postgresql"
 HOME = "/var/lib/postgresql"
 
@@ -30,6 +31,7 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
         FILE: File(text=yaml.dump(document, yaml.present(_WHYS, document), header=notice(instance, topology, site))),
         ENVIRONMENT: File(text=_environment(instance, topology, site), mode=0o600),
         POST_INIT: File(text=_post_init(instance, topology, site), mode=0o755),
+        SET_PASSWORD: File(text=_set_password(instance, topology, site), mode=0o755),
     }
 
 
@@ -75,7 +77,7 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
         "restapi": {"listen": rest, "connect_address": rest},
         "etcd3": {"hosts": [f"{site.address(store.host, store.address)}:{site.port(CLIENT_PORT)}" for store in stores]},
         "bootstrap": {
-            "dcs": _shared_settings(settings),
+            "dcs": shared_settings(settings),
             "initdb": [*initdb, "data-checksums"],
             "post_init": shlex.quote(site.path(host, POST_INIT)),
         },
@@ -83,7 +85,7 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
     }
 
 
-def _shared_settings(settings: Settings) -> dict[str, Any]:
+def shared_settings(settings: Settings) -> dict[str, Any]:
     """What every member of the cluster shares, kept in etcd."""
     synchronous: dict[str, Any] = {}
     if settings.synchronous:
@@ -191,6 +193,37 @@ def _post_init(instance: Instance, topology: Topology, site: Site) -> str:
         " WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec",
         "SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'name')",
         " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \\gexec",
+        "SQL",
+        "",
+    ])
+
+
+def _set_password(instance: Instance, topology: Topology, site: Site) -> str:
+    settings: Settings = topology.tiers[instance.tier].settings
+    host = instance.host
+    comments = [f"# {line}" for line in notice(instance, topology, site)]
+    psql = shlex.quote(f"{site.directory_of('postgres')}/psql")
+    address = site.address(host, instance.address) if site.shares_network else "127.0.0.1"
+    return "\n".join([
+        "#!/bin/sh",
+        *comments,
+        "# Gives the application's user the password that patroni.env has now. Run it on the primary, as the user of PostgreSQL.",
+        "# Passwords come from that file and travel in the environment: `ps` shows none, and this session logs no statement.",
+        "set -eu",
+        "of() {",
+        f"    sed -n \"s/^$1=//p\" {shlex.quote(site.path(host, ENVIRONMENT))} | sed 's/^\"\\(.*\\)\"$/\\1/'",
+        "}",
+        "PGPASSWORD=$(of PATRONI_SUPERUSER_PASSWORD)",
+        "HOLDFAST_APP_PASSWORD=$(of HOLDFAST_APP_PASSWORD)",
+        ': "${HOLDFAST_APP_PASSWORD:?is missing from patroni.env}"',
+        "export PGPASSWORD HOLDFAST_APP_PASSWORD",
+        f"exec {psql} -X -q -v ON_ERROR_STOP=1 -v name={shlex.quote(settings.user)} \\",
+        f"    -h {address} -p {site.port(POSTGRES_PORT)} -U postgres -d postgres <<'SQL'",
+        "\\set password `printenv HOLDFAST_APP_PASSWORD`",
+        "SET log_statement = 'none';",
+        "SET log_min_duration_statement = -1;",
+        "SET log_min_error_statement = 'panic';",
+        "ALTER ROLE :\"name\" PASSWORD :'password';",
         "SQL",
         "",
     ])

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import holdfast
-from holdfast.blueprint import Blueprint, Host, with_secrets
+from holdfast.blueprint import Blueprint, Host, Process
 from holdfast.lab import linux, memory, netlink
 from holdfast.lab.agent import Agent
-from holdfast.lab.files import as_message
 from holdfast.lab.front import Fronts
+from holdfast.lab.furnish import furnish, placed
 from holdfast.lab.memory import Limits
 from holdfast.lab.namespaces import abilities
 from holdfast.lab.namespaces.description import description
@@ -98,19 +98,11 @@ class NamespaceLab:
         await self._disks.found_server(host.name, agent)
         await asyncio.to_thread(self._links.lay, host.name, pid)
         await agent.ask("network", address=host.address, prefix_length=self._networks[host.segment].prefixlen)
-        await self._furnish(agent, host.name)
+        await furnish(agent, self.blueprint.on(host.name), self._secrets)
         if start:
             for process in self.blueprint.on(host.name):
                 await agent.ask("start", process=process.name)
 
-    async def _furnish(self, agent: Agent, host: str) -> None:
-        processes = self.blueprint.on(host)
-        await agent.ask("keep", processes=[as_message(process) for process in processes])
-        for process in processes:
-            await agent.ask("make_directories", directories=dict(process.directories), user=process.user)
-            for path, file in process.files.items():
-                text = with_secrets(file.text, self._secrets)
-                await agent.ask("write", path=path, text=text, mode=file.mode, user=process.user)
 
     def _pass_on(self, happening: Happening) -> None:
         self._fronts.heard(happening)
@@ -147,6 +139,12 @@ class NamespaceLab:
         except HostGone:
             return ()
 
+    async def place(self, process: Process, secrets: Mapping[str, str]) -> None:
+        self.blueprint = placed(self.blueprint, process)
+        self._secrets = {**self._secrets, **secrets}
+        if process.host in self._agents:
+            await furnish(self._agents[process.host], [self.blueprint.process(process.name)], self._secrets)
+
     async def pause(self, host: str) -> None:
         await self._agent(host).ask("pause")
 
@@ -163,7 +161,8 @@ class NamespaceLab:
 
     async def power_on(self, host: str) -> None:
         if host not in self._agents:
-            await self.boot(self.blueprint.host(host), start=True)
+            described = self.blueprint.host(host)
+            await self.boot(described, start=not described.spare)
 
     async def unplug(self, host: str) -> None:
         await asyncio.to_thread(self._links.plug, host, into=False)
@@ -206,7 +205,7 @@ class NamespaceLab:
         return self._limits.kills(process) if self._limits else 0
 
     async def shift_clock(self, host: str, by_s: float) -> None:
-        await self._agent(host).ask("replace", path=CLOCK_FILE, text=f"{by_s:+.3f}\n")
+        await self._agent(host).ask("write", path=CLOCK_FILE, text=f"{by_s:+.3f}\n", mode=0o644)
 
     def troubles(self) -> tuple[str, ...]:
         return (*self._links.died(), *self._fronts.ended())
@@ -288,7 +287,7 @@ async def lab_up(
         await lab.lay_networks()
         try:
             async with asyncio.TaskGroup() as boots:
-                for host in blueprint.hosts:
+                for host in (each for each in blueprint.hosts if not each.spare):
                     boots.create_task(lab.boot(host, start=start))
             yield lab
         finally:
