@@ -29,6 +29,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "drills": frozenset({"topology", "engines", "plan", "faults", "probes", "record", "record.event", "lab.verbs", "blueprint"}),
     "report": frozenset({"record", "record.event", "predict"}),
     "watch": frozenset({"topology", "engines", "runtime"}),
+    "chaostoolkit": frozenset({"lab"}),
     "runtime": frozenset(),
 }
 ANYTHING = frozenset({"cli", "__main__"})

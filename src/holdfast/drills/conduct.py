@@ -6,8 +6,8 @@ nothing: outages are measured later, from the record alone.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from holdfast.blueprint import Site
 from holdfast.drills.aim import aim
@@ -48,6 +48,7 @@ class Conductor:
         self._probes = probes
         self._write = write
         self._drill = ""
+        self._release: asyncio.Event | None = None
         self._struck_s: float | None = None
         self._victim: Target | None = None
         self._noticed = False
@@ -60,18 +61,26 @@ class Conductor:
 
     async def run(self, drills: Sequence[Drill]) -> None:
         """All drills in order.  After one that could not begin or mend, the rest are not tried: nothing would be steady."""
+        async with self.attended() as ask:
+            ask()
+            for index, drill in enumerate(drills):
+                if not await self.conduct(drill):
+                    for skipped in drills[index + 1 :]:
+                        self._event("drill.ended", drill=skipped.name, outcome="skipped", reason=f"after {drill.name}")
+                    break
+
+    @asynccontextmanager
+    async def attended(self) -> AsyncIterator[Callable[[], None]]:
+        """The service is watched, and whole when this is entered.  Gives what lets every probe begin to ask."""
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._listen()), tasks.create_task(self.observer.watch())]
+
+            def ask() -> None:
+                background.extend([tasks.create_task(self._probe(probe)) for probe in self._probes])
+
             try:
                 await first_redundancy(self._lab, self.observer, self._topology.service, STEADY_LIMIT_S)
-                for probe in self._probes:
-                    background.append(tasks.create_task(self._probe(probe)))
-                for index, drill in enumerate(drills):
-                    if not await self._conduct(drill):
-                        for skipped in drills[index + 1 :]:
-                            self._event("drill.ended", drill=skipped.name, outcome="skipped", reason=f"after {drill.name}")
-                        break
-                    self._hearing.drill_begins(self._lab.now_s(), "")
+                yield ask
             finally:
                 for task in background:
                     task.cancel()
@@ -116,9 +125,14 @@ class Conductor:
 
     # ---- one drill
 
-    async def _conduct(self, drill: Drill) -> bool:
-        """False when the next drill could not trust the service any more."""
-        self._drill = drill.name
+    async def conduct(
+        self, drill: Drill, *, release: asyncio.Event | None = None, steady_limit_s: float = STEADY_LIMIT_S
+    ) -> bool:
+        """False when the next drill could not trust the service any more.
+
+        release: whoever gives one strikes by hand: as soon as the steady state holds, and mends when it is set.
+        """
+        self._drill, self._release = drill.name, release
         began_s = self._lab.now_s()
         self._hearing.drill_begins(began_s, drill.name)
         self._event(
@@ -126,13 +140,13 @@ class Conductor:
             repeat=drill.repeat,
         )  # fmt: skip
         try:
-            await self._steady(STEADY_LIMIT_S)
+            await self._steady(steady_limit_s)
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
-        await asyncio.sleep(self._rng.uniform(0, self._slowest_timer_s()))
+        await asyncio.sleep(0.0 if release else self._rng.uniform(0, self._slowest_timer_s()))
         try:
-            await self._steady(STEADY_LIMIT_S)  # what was steady before the wait may not be any more
+            await self._steady(steady_limit_s)  # what was steady before the wait may not be any more
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         try:
@@ -147,7 +161,8 @@ class Conductor:
 
     def _over(self, outcome: str, reason: str = "") -> bool:
         self._event("drill.ended", self._drill, outcome=outcome, reason=reason)
-        self._drill, self._victim = "", None
+        self._hearing.drill_begins(self._lab.now_s(), "")
+        self._drill, self._victim, self._release = "", None, None
         return outcome in ("done", "void")
 
     async def _strike(self, drill: Drill, instances: tuple[Instance, ...]) -> tuple[str, str]:
@@ -187,7 +202,7 @@ class Conductor:
         self._event("drill.verified", str(target), proof=proof, **evidence.as_detail())
         least_s, most_s = struck_s + drill.hold_s, struck_s + max(drill.hold_s, drill.longest_s)
         while (now_s := self._lab.now_s()) < most_s:
-            if now_s >= least_s and not self._hearing.uneasy(now_s):
+            if self._release.is_set() if self._release else now_s >= least_s and not self._hearing.uneasy(now_s):
                 break
             await asyncio.sleep(LOOK_S)
         return "done", ""
@@ -248,6 +263,18 @@ class Conductor:
             while since_s is None or self._lab.now_s() - since_s < DWELL_S:
                 since_s = None if self._unsteady() else since_s or self._lab.now_s()
                 await asyncio.sleep(LOOK_S)
+
+    async def unsteady(self, limit_s: float) -> tuple[str, ...]:
+        """What keeps the steady state from holding; nothing where it held for DWELL_S within the limit."""
+        try:
+            await self._steady(limit_s)
+        except TimeoutError:
+            return self._unsteady() or ("it was not whole for long enough",)
+        return ()
+
+    def uneasy(self) -> tuple[str, ...]:
+        """Names of the probes that are not calm now."""
+        return self._hearing.uneasy(self._lab.now_s())
 
     def _unsteady(self) -> tuple[str, ...]:
         uneasy = self._hearing.uneasy(self._lab.now_s())
