@@ -1,4 +1,4 @@
-"""The real `chaos run` against a lab that `holdfast up` keeps: strikes, mends, measures; and where it says success, and we do not."""
+"""The real `chaos run` against a lab that `holdfast up` keeps: it strikes, mends, measures, and says success where we do not."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLES, Ran, wait_until
+from conftest import EXAMPLES, Ran
 
 from holdfast.errors import MET, NOT_STRUCK, UNSTEADY
 

@@ -5,10 +5,10 @@ It goes on where it stopped, whether by --for, Ctrl-C or a kill, and writes a pr
 
 import argparse
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from tools.soak.disabled import DISABLED
 from tools.soak.long_tests import LONG_TESTS
 from tools.soak.opinion import OPINION
 from tools.soak.page import day_of, machine, page
-from tools.soak.proof import ROOT, Kept, NotMade, Proof, fingerprint
+from tools.soak.proof import ROOT, Kept, NotMade, Outcome, Proof, fingerprint
 from tools.soak.residue import RESIDUE
 from tools.soak.seeds import SEEDS
 
@@ -32,27 +32,30 @@ ATTEMPTS = 3
 def prove(proof: Proof, kept: Kept, until_s: float, work: Path) -> bool:
     """Make what is missing until the time is over.  True when nothing is missing any more."""
     missing = kept.missing()
-    for number, trial in enumerate(missing, 1):
-        if time.monotonic() >= until_s:
-            print(f"{proof.name}: {len(missing) - number + 1} trials are left", flush=True)
-            return False
-        for attempt in range(1, ATTEMPTS + 1):
-            folder = work / f"{proof.name}-{number}-{attempt}"
-            folder.mkdir()
+    with ThreadPoolExecutor(proof.at_once) as side_by_side:
+        while missing:
+            if time.monotonic() >= until_s:
+                print(f"{proof.name}: {len(missing)} trials are left", flush=True)
+                return False
+            now, missing = missing[: proof.at_once], missing[proof.at_once :]
+            for trial, outcome in zip(now, side_by_side.map(lambda trial: made(proof, trial, work), now), strict=True):
+                if outcome is None:
+                    return False
+                kept.add(trial, outcome, datetime.now(UTC).date().isoformat())
+                figures = ", ".join(f"{name} {value}" for name, value in outcome.figures.items())
+                print(f"{proof.name}: {trial}: {'passed' if outcome.passed else 'FAILED'}: {figures}", flush=True)
+    return True
+
+
+def made(proof: Proof, trial: str, work: Path) -> Outcome | None:
+    """None where it could not be made, however often it was tried."""
+    for _ in range(ATTEMPTS):
+        with TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as folder:
             try:
-                outcome = proof.attempt(trial, folder)
+                return proof.attempt(trial, Path(folder))
             except NotMade as reason:
                 print(f"{proof.name}: {trial}: not made: {reason}", flush=True)
-                continue
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            kept.add(trial, outcome, datetime.now(UTC).date().isoformat())
-            figures = ", ".join(f"{name} {value}" for name, value in outcome.figures.items())
-            print(f"{proof.name}: {trial}: {'passed' if outcome.passed else 'FAILED'}: {figures}", flush=True)
-            break
-        else:
-            return False
-    return True
+    return None
 
 
 def main(words: Sequence[str] | None = None) -> int:

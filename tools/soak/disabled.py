@@ -106,5 +106,5 @@ DISABLED = Proof(
     name="disabled", title="A fault that does nothing is never green",
     claim="Each run drills a small service (two HAProxy, three web hosts) with a copy of holdfast in which the fault reports "
           f"success and does nothing. Every run must end with exit code {NOT_STRUCK}: the fault did not strike.",
-    trials=_trials, attempt=attempt, summary=_summary,
+    trials=_trials, attempt=attempt, summary=_summary, at_once=4,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tools.soak.proof import EXAMPLES, NotMade, Outcome, Proof
 from tools.soak.running import finished, start
 
 AGREE_S = 0.2
-TIMES = 10
+TIMES = 5
 WRITES = """\
 export PGPASSWORD=known PGHOST=entry PGUSER=app PGDATABASE=app PGCONNECT_TIMEOUT=2
 ask() { timeout 2 PSQL -Xqc "$1" 2>/dev/null; }

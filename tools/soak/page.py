@@ -45,10 +45,11 @@ def page(proof: Proof, rows: Mapping[str, Mapping[str, Any]], *, facts: Mapping[
     for trial, row in rows.items():
         cells = " | ".join(_cell(row["figures"].get(column, "")) for column in columns)
         lines.append(f"| {trial} | {'yes' if row['passed'] else '**no**'} | {cells} |")
-    lines += ["", *(f"- {name}: {value}" for name, value in facts.items()), f"- source: {source}"]
+    lines += ["", *(f"- {name}: {value}" for name, value in facts.items())]
+    lines += [f"- source: {source} (of src/holdfast and tools/soak)"]
     lines += ["", "Made by `make soak`.", ""]
     return "\n".join(lines)
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{round(value, 3):g}" if isinstance(value, float) else str(value)

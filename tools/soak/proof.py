@@ -33,6 +33,8 @@ class Proof:
     claim: str
     trials: Callable[[], Sequence[str]]
     attempt: Callable[[str, Path], Outcome]
+    at_once: int = 1
+    """Trials side by side, each in a lab of its own: where nothing depends on how busy the machine is."""
     summary: Callable[[Sequence[Mapping[str, Any]]], str] = lambda rows: ""
     """A sentence about all rows, each the figures of one trial."""
 
