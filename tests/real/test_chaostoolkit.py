@@ -19,7 +19,7 @@ PAGE = EXAMPLES / "unsafe" / "page.py"
 STUBBORN = "import os, signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nexec(open({page!r}).read())\n"
 
 
-def python(kind: str, name: str, **arguments: Any) -> dict[str, Any]:
+def python(kind: str, name: str, /, **arguments: Any) -> dict[str, Any]:
     module = "actions" if kind == "action" else "probes"
     return {"type": kind, "name": name, "provider": {
         "type": "python", "module": f"holdfast.chaostoolkit.{module}", "func": name, "arguments": arguments}}  # fmt: skip

@@ -7,12 +7,12 @@ nothing: outages are measured later, from the record alone.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 from holdfast.blueprint import Site
 from holdfast.drills.aim import aim
 from holdfast.drills.asking import SOCKETS, Asker, Wire
-from holdfast.drills.beat import beat
+from holdfast.drills.beat import beat, punctual
 from holdfast.drills.drill import Drill
 from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
@@ -73,15 +73,18 @@ class Conductor:
     async def attended(self) -> AsyncIterator[Callable[[], None]]:
         """The service is watched, and whole when this is entered.  Gives what lets every probe begin to ask."""
         async with asyncio.TaskGroup() as tasks:
+            turns = ExitStack()
             background = [tasks.create_task(self._listen()), tasks.create_task(self.observer.watch())]
 
             def ask() -> None:
+                turns.enter_context(punctual())
                 background.extend([tasks.create_task(self._probe(probe)) for probe in self._probes])
 
             try:
                 await first_redundancy(self._lab, self.observer, self._topology.service, STEADY_LIMIT_S)
                 yield ask
             finally:
+                turns.close()
                 for task in background:
                     task.cancel()
 
