@@ -37,6 +37,11 @@ def compared(first: Mapping[str, tuple[str, str]], again: Mapping[str, tuple[str
 def attempt(trial: str, folder: Path) -> Outcome:
     service, _, seed = trial.partition("; seed ")
     topology = EXAMPLES / "shop" if service == SHOP else web(folder / "topology", *NINE)
+    return twice(folder, topology, seed)
+
+
+def twice(folder: Path, topology: Path, seed: str) -> Outcome:
+    """Side by side, each in a lab of its own."""
     with ThreadPoolExecutor(2) as both:
         first, again = both.map(lambda name: told(folder / name, topology, seed), ("first", "again"))
     return compared(first, again)

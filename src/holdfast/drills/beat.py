@@ -16,7 +16,7 @@ Heard = Callable[[int, float, float, float, Reply], None]
 
 
 _SWITCH_S = 0.0005
-"""How long the thread of a client may wait for another one of ours to let it run.  Python's own 5 ms are all that a beat may be late."""
+"""How long a client's thread may wait for another one of ours to let it run.  Python's 5 ms are all that a beat may be late."""
 
 
 @contextmanager
