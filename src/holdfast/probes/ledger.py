@@ -9,13 +9,14 @@ statement).  unknown: the statement was sent and no answer came, so the row may 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
 
 from holdfast.probes.probe import Ask, Audit, Probe, Reply
+from holdfast.probes.scram import scram_keys
 from holdfast.record.event import Answer
 
 TABLE = "holdfast_ledger"
@@ -38,8 +39,12 @@ class Database:
     user: str
     password: str
 
-    def connection(self, host: str, port: int, *, patience_s: float, writable: bool = False) -> str:
+    def connection(
+        self, host: str, port: int, *, patience_s: float, writable: bool = False, keys: Mapping[str, str] | None = None
+    ) -> str:
+        """keys: see `probes.scram`."""
         return psycopg.conninfo.make_conninfo(
+            **(keys or {}),
             host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
             target_session_attrs="read-write" if writable else "any",
             gssencmode="disable", connect_timeout=max(2, round(patience_s)), tcp_user_timeout=round(patience_s * 1000),
@@ -56,6 +61,7 @@ def ledger_probe(
     async def opened() -> AsyncIterator[Ask]:
         writer = _Writer(database, run, patience_s)
         await writer.make_table()
+        await writer.make_keys()
         try:
             yield writer.ask
         finally:
@@ -75,21 +81,46 @@ class _Writer:
     """Connections that are free are used again; while one hangs, the next question opens another."""
 
     def __init__(self, database: Database, run: str, patience_s: float):
-        self._ways = tuple(
-            database.connection(address, database.port, patience_s=patience_s, writable=database.direct)
-            for address in database.through
-        )
-        self._run = run
-        self._patience_s = patience_s
+        self._database, self._run, self._patience_s = database, run, patience_s
+        self._plain = self._ways = self._with(None)
         self._idle: list[psycopg.AsyncConnection] = []
         self._abandoned: set[asyncio.Task[Reply]] = set()
+
+    def _with(self, keys: Mapping[str, str] | None) -> tuple[str, ...]:
+        about = self._database
+        return tuple(
+            about.connection(address, about.port, patience_s=self._patience_s, writable=about.direct, keys=keys)
+            for address in about.through
+        )
+
+    async def make_keys(self) -> None:
+        """Work out once what every later connection needs to log in; without an answer each does so for itself."""
+        about = self._database
+        for address in about.through:
+            keys = await scram_keys(
+                address, about.port, database=about.database, user=about.user, password=about.password,
+                patience_s=self._patience_s,
+            )  # fmt: skip
+            if keys:
+                self._ways = self._with(keys)
+                return
+
+    async def connect(self) -> psycopg.AsyncConnection:
+        """Raises what the last address said.  Keys that do not fit any more are forgotten: the password decides."""
+        try:
+            return await connect(self._ways, self._patience_s)
+        except psycopg.OperationalError as error:
+            if self._ways is self._plain or "authentication failed" not in str(error):
+                raise
+            self._ways = self._plain
+            return await connect(self._ways, self._patience_s)
 
     async def make_table(self) -> None:
         """Waits for a database that can be written.  Raises the last error after half a minute."""
         until_s = asyncio.get_running_loop().time() + _MAKE_LIMIT_S
         while True:
             try:
-                connection = await connect(self._ways, self._patience_s)
+                connection = await self.connect()
                 async with connection:
                     await connection.execute(
                         f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, number bigint, PRIMARY KEY (run, number))"
@@ -101,7 +132,7 @@ class _Writer:
                 await asyncio.sleep(0.1)
 
     async def ask(self, number: int) -> Reply:
-        question = _Question(self._ways, self._patience_s, self._run, number, self._idle.pop() if self._idle else None)
+        question = _Question(self.connect, self._run, number, self._idle.pop() if self._idle else None)
         task = asyncio.get_running_loop().create_task(question.write())
         done, _ = await asyncio.wait({task}, timeout=self._patience_s)
         if not done:
@@ -146,9 +177,10 @@ class _Question:
     """One row.  `sent` turns true just before the statement may leave."""
 
     def __init__(
-        self, ways: Sequence[str], patience_s: float, run: str, number: int, connection: psycopg.AsyncConnection | None
-    ):
-        self._ways, self._patience_s, self._run, self._number = ways, patience_s, run, number
+        self, connect: Callable[[], Awaitable[psycopg.AsyncConnection]], run: str, number: int,
+        connection: psycopg.AsyncConnection | None,
+    ):  # fmt: skip
+        self._connect, self._run, self._number = connect, run, number
         self.connection = connection
         self.sent = False
         self._gone = False
@@ -156,7 +188,7 @@ class _Question:
     async def write(self) -> Reply:
         try:
             if self.connection is None:
-                connection = await connect(self._ways, self._patience_s)
+                connection = await self._connect()
                 if self._gone:
                     connection.pgconn.finish()
                     return Reply(answer="no", detail="too late")
