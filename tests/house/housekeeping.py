@@ -170,6 +170,16 @@ def module_state(files: Mapping[str, str]) -> list[str]:
     ]
 
 
+def lost_cancellations(files: Mapping[str, str]) -> list[str]:
+    """`asyncio.wait_for` before Python 3.12 gives the result where a cancellation comes with it: the loop around it never ends."""
+    return [
+        f"{file}:{node.lineno} wait_for; write `async with asyncio.timeout(...)`"
+        for file, text in files.items() if not file.startswith("runtime/") for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute) and node.attr == "wait_for" and isinstance(node.value, ast.Name)
+        and node.value.id == "asyncio"
+    ]  # fmt: skip
+
+
 def too_long(files: Mapping[str, str], longer: Mapping[str, int] = LONGER) -> list[str]:
     wrong = []
     for file, text in files.items():

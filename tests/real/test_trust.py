@@ -14,7 +14,7 @@ TWO = ("{fault: kill, tier: web, target: one, for: 3s}", "{fault: power_cut, tie
 def test_a_fault_that_silently_does_nothing_is_never_green(tmp_path: Path) -> None:
     needs("haproxy")
     needs_namespaces()
-    topology = web(tmp_path / "topology", *map(disabled.drill_of, ("freeze", "power_cut", "slow_link")))
+    topology = web(tmp_path / "topology", *map(disabled.drill_of, ("freeze", "power_cut", "reload")))
     source = disabled.disabled_source(tmp_path / "source")
 
     code, told, _ = result(tmp_path, "drill", topology, "--seed", 1, source=source)

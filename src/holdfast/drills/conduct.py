@@ -18,7 +18,8 @@ from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
 from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.targets import NoTarget, resolve
-from holdfast.drills.verify import Strike, verified
+from holdfast.drills.timers import slowest_timer_s
+from holdfast.drills.verify import Strike, printed, verified
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Refused
 from holdfast.faults.catalogue import FAULTS
@@ -147,7 +148,7 @@ class Conductor:
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
-        await asyncio.sleep(0.0 if release else self._rng.uniform(0, self._slowest_timer_s()))
+        await asyncio.sleep(0.0 if release else self._rng.uniform(0, slowest_timer_s(self._topology)))
         try:
             await self._steady(steady_limit_s)  # what was steady before the wait may not be any more
         except TimeoutError:
@@ -175,6 +176,8 @@ class Conductor:
         self._victim, self._noticed = target, False
         self._ended.clear()
         struck_s = self._struck_s = self._lab.now_s()
+        reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
+        before = await printed(self._lab, target, reloaded)
         striking = FAULTS[drill.fault].strike(self._lab, target)
         self._event("drill.struck", str(target), at_s=struck_s)
         try:
@@ -182,21 +185,21 @@ class Conductor:
         except (OSError, Unanswered, TimeoutError, Refused) as error:
             return "void", f"{drill.fault} of {target} failed: {error or type(error).__name__}"
         try:
-            outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
+            outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s, reloaded, before)
         finally:
             mended = await self._mend(striking, target)
         return outcome if mended else ("not_mended", f"{target} could not be mended")
 
     async def _prove_and_hold(
-        self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float
-    ) -> tuple[str, str]:
+        self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float,
+        reloaded: str, before: Mapping[str, int],
+    ) -> tuple[str, str]:  # fmt: skip
         questions = tuple(ENGINES[each.engine].questions(each, self._topology) for each in instances)
-        reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
 
         def look() -> Strike:
             return Strike(
                 drill=drill, instances=instances, target=target, evidence=evidence, questions=questions, reloaded=reloaded,
-                lab=self._lab, asker=self._asker, observer=self.observer, ended=frozenset(self._ended),
+                printed=before, lab=self._lab, asker=self._asker, observer=self.observer, ended=frozenset(self._ended),
             )  # fmt: skip
 
         proof = await verified(look)
@@ -282,13 +285,3 @@ class Conductor:
     def _unsteady(self) -> tuple[str, ...]:
         uneasy = self._hearing.uneasy(self._lab.now_s())
         return (*self.observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
-
-    def _slowest_timer_s(self) -> float:
-        """The period over which the strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""
-        widths = [
-            delay.high_s - delay.low_s
-            for name, tier in self._topology.tiers.items()
-            for delay in ENGINES[tier.engine].delays(name, self._topology)
-            if delay.kind == "timer"
-        ]
-        return min(10.0, max(widths, default=1.0))

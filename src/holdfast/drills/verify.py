@@ -11,13 +11,13 @@
 | partition, one_way, cut_from | rules for the cables | packets of our own arrive, or not, as the rules say |
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
-| reload | a signal | the program prints that it read its files again |
+| reload | a signal | the program prints once more that it read its files again |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from holdfast.drills.asking import PATIENCE_S, Asker
@@ -32,6 +32,8 @@ from holdfast.topology.model import Instance
 LIMIT_S = 6.0
 SWITCHOVER_LIMIT_S = 30.0
 _KNOCK_S = 0.6
+_WHOLE_LOG = 1_000_000
+"""Lines."""
 _SILENCE_S = PATIENCE_S * 1.2
 """Longer than an answer may take of a program that counts as in service."""
 
@@ -46,6 +48,8 @@ class Strike:
     evidence: Struck
     questions: tuple[Questions, ...]
     reloaded: str
+    printed: Mapping[str, int]
+    """How often each of the processes had printed that before the strike: what it prints when it starts proves no reload."""
     lab: Lab
     asker: Asker
     observer: Observer
@@ -147,10 +151,15 @@ async def _handed_over(strike: Strike) -> str:
 
 async def _reloaded(strike: Strike) -> str:
     proofs = []
-    for process in strike.target.processes:
-        printed = await strike.lab.tail(process, 30)
-        proofs.append(f"{process} printed: {strike.reloaded}" if strike.reloaded in printed else "")
+    now = await printed(strike.lab, strike.target, strike.reloaded)
+    for process, times in now.items():
+        proofs.append(f"{process} printed: {strike.reloaded}" if times > strike.printed[process] else "")
     return _all(proofs)
+
+
+async def printed(lab: Lab, target: Target, word: str) -> Mapping[str, int]:
+    """How often each of the target's processes has printed this."""
+    return {name: (await lab.tail(name, _WHOLE_LOG)).count(word) if word else 0 for name in target.processes}
 
 
 async def _measured(strike: Strike) -> str:
