@@ -171,7 +171,7 @@ def module_state(files: Mapping[str, str]) -> list[str]:
 
 
 def lost_cancellations(files: Mapping[str, str]) -> list[str]:
-    """`asyncio.wait_for` before Python 3.12 gives the result where a cancellation comes with it: the loop around it never ends."""
+    """Before Python 3.12 `asyncio.wait_for` gives the result where a cancellation comes with it: a loop around it never ends."""
     return [
         f"{file}:{node.lineno} wait_for; write `async with asyncio.timeout(...)`"
         for file, text in files.items() if not file.startswith("runtime/") for node in ast.walk(ast.parse(text))

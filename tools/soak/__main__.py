@@ -7,7 +7,7 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,8 @@ def prove(proof: Proof, kept: Kept, until_s: float, work: Path) -> bool:
                 print(f"{proof.name}: {len(missing)} trials are left", flush=True)
                 return False
             now, missing = missing[: proof.at_once], missing[proof.at_once :]
-            for trial, outcome in zip(now, side_by_side.map(lambda trial: made(proof, trial, work), now), strict=True):
+            outcomes = side_by_side.map(lambda trial: made(proof, trial, work), now)
+            for trial, outcome in zip(now, _until_told(outcomes, proof), strict=True):
                 if outcome is None:
                     return False
                 kept.add(trial, outcome, datetime.now(UTC).date().isoformat())
@@ -47,9 +48,20 @@ def prove(proof: Proof, kept: Kept, until_s: float, work: Path) -> bool:
     return True
 
 
+def _until_told(outcomes: Iterator[Outcome | None], proof: Proof) -> Iterator[Outcome | None]:
+    """Ctrl-C reaches the runs as well; what ended because of it is not tried again."""
+    try:
+        yield from outcomes
+    except KeyboardInterrupt:
+        proof.stop.set()
+        raise
+
+
 def made(proof: Proof, trial: str, work: Path) -> Outcome | None:
     """None where it could not be made, however often it was tried."""
     for _ in range(ATTEMPTS):
+        if proof.stop.is_set():
+            return None
         with TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as folder:
             try:
                 return proof.attempt(trial, Path(folder))

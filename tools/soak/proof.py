@@ -5,9 +5,10 @@ What is kept counts only for the source that it was made with: another source be
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,8 @@ class Proof:
     attempt: Callable[[str, Path], Outcome]
     at_once: int = 1
     """Trials side by side, each in a lab of its own: where nothing depends on how busy the machine is."""
+    stop: Event = field(default_factory=Event, compare=False)
+    """Set when nothing more shall be begun."""
     summary: Callable[[Sequence[Mapping[str, Any]]], str] = lambda rows: ""
     """A sentence about all rows, each the figures of one trial."""
 

@@ -94,8 +94,12 @@ async def _others(strike: Strike, names: list[str]) -> str:
 
 
 async def _silent(strike: Strike) -> str:
-    """Only a program can tell whether a host is frozen: its kernel still accepts connections."""
-    stopped = {state.name for state in strike.evidence.after if state.life == "stopped"}
+    """Only a program can tell whether a host is frozen: its kernel still accepts connections.
+
+    Looked at now: on a busy machine a program that was sent a signal a moment ago may not stand still yet.
+    """
+    found = [state for host in dict.fromkeys(strike.target.hosts) for state in await strike.lab.states(host)]
+    stopped = {state.name for state in found if state.life == "stopped"}
     proofs = []
     for instance, questions in zip(strike.instances, strike.questions, strict=True):
         if questions.service:
