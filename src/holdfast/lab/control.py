@@ -50,11 +50,13 @@ async def serve(
                     try:
                         async with asyncio.timeout(2):
                             question = json.loads(await loop.sock_recv(connection, 4096) or b"{}")
+                        if not isinstance(question, dict):
+                            raise ValueError("no question")
                         if act and "do" in question:
                             acting.create_task(_act(connection, question, act))
                             continue
                         _answer(connection, question, status, namespaces, path)
-                    except (OSError, ValueError, TypeError, TimeoutError):
+                    except (OSError, ValueError, TimeoutError):
                         pass
                     connection.close()
         finally:
