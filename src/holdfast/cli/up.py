@@ -167,7 +167,7 @@ def places(
         lines.append(f"  passwords  {shown_path(folder / PASSWORDS)}")
     lines += [f"  logs       {shown_path(folder / 'logs')}", ""]
     hint = "" if site.shares_network else f"          holdfast shell {lab.blueprint.hosts[0].name}"
-    return "\n".join([*lines, f"  holdfast status{hint}"])
+    return "\n".join([*lines, f"  holdfast status{hint}          holdfast strike kill"])
 
 
 def psql(topology: Topology, tier: str, port: int, folder: Path, made: Mapping[str, str]) -> str:
