@@ -210,6 +210,25 @@ def test_a_steady_state_that_did_not_hold_stands_in_the_record():
     assert (ended.subject, ended.detail["outcome"]) == (STEADY, "unsteady")
 
 
+def test_who_looks_while_something_is_struck_finds_no_fault_with_the_steady_state():
+    async def story(ask, lab):
+        await ask("strike", drill=FREEZE)
+        await asyncio.sleep(3)
+        struck = (await ask("looked"))["ok"]["missing"]
+        await ask("mend")
+        whole = (await ask("looked"))["ok"]["missing"]
+        await lab.pause("web1")
+        await asyncio.sleep(3)
+        return struck, whole, (await ask("looked"))["ok"]["missing"]
+
+    (struck, whole, broken), events, _ = by_hand(story)
+    assert struck
+    assert not whole
+    assert "web1/command is not in service" in broken
+    outcomes = [event.detail["outcome"] for event in events if event.kind == "drill.ended"]
+    assert outcomes == ["done", "unsteady"]
+
+
 def test_a_lab_that_ends_mends_what_is_struck():
     async def story(ask, lab):
         await ask("strike", drill=FREEZE)

@@ -24,6 +24,7 @@ def steady(patience: str = "30s", configuration: Mapping[str, Any] | None = None
 
 def in_service(name: str = "", configuration: Mapping[str, Any] | None = None) -> bool:
     """Is this instance (`web1/command`) in service, or each of this tier (`web`), or each of all?"""
+    answer({"do": "looked"}, configuration)  # what is not whole while nothing is struck stands in the record
     instances = answer({}, configuration)["instances"]
     chosen = [each for each in instances if not name or name in (each["name"], each["tier"], each["host"])]
     if not chosen:
@@ -34,7 +35,7 @@ def in_service(name: str = "", configuration: Mapping[str, Any] | None = None) -
 
 def redundant(configuration: Mapping[str, Any] | None = None) -> bool:
     """Could the service lose any one host now?"""
-    return bool(answer({}, configuration)["redundant"])
+    return not answer({"do": "looked"}, configuration)["missing"]
 
 
 def outage(probe: str, patience: str = "60s", configuration: Mapping[str, Any] | None = None) -> float:

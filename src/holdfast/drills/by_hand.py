@@ -5,7 +5,7 @@ and every node was audited.  Whoever asks gets an answer that another program ca
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +80,7 @@ class ByHand:
 
     async def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """`{"do": VERB, ...}`: `{"ok": ...}`, or `{"exit_code": ..., "problems": [{what, where, remedy}]}`."""
-        verbs = {"strike": self.strike, "mend": self.mend, "steady": self.steady, "measured": self.measured}
+        verbs = {each.__name__: each for each in (self.strike, self.mend, self.steady, self.looked, self.measured)}
         words = dict(question)
         try:
             verb = verbs.get(words.pop("do", ""))
@@ -147,12 +147,22 @@ class ByHand:
         self._begin(None)
         self._asking()
         missing = await self._conductor.unsteady(patience_s)
+        self._not_whole(missing)
+        return {"steady": not missing, "missing": list(missing)}
+
+    async def looked(self) -> dict[str, Any]:
+        """What keeps the service from being whole at the moment; where nothing is struck, that stands in the record too."""
+        self._begin(None)
+        missing = self._conductor.observer.standing.missing()
+        self._not_whole(missing)
+        return {"missing": list(missing)}
+
+    def _not_whole(self, missing: Sequence[str]) -> None:
         if missing and (self._running is None or self._running.done()):
             now_s = self._lab.now_s()
             self._write(Event(at_s=now_s, kind="drill.began", subject=STEADY, drill=STEADY))
             detail = {"outcome": "unsteady", "reason": "; ".join(missing)}
             self._write(Event(at_s=now_s, kind="drill.ended", subject=STEADY, drill=STEADY, detail=detail))
-        return {"steady": not missing, "missing": list(missing)}
 
     async def measured(self, probe: str, patience_s: float = 0.0) -> dict[str, Any]:
         """What this probe saw since the last strike, once it is calm again or so many seconds are over."""
