@@ -195,6 +195,20 @@ def test_an_outage_is_counted_from_its_strike_and_is_over_when_answers_are_calm(
     assert "there is no probe odrers" in unknown["problems"][0]["what"]
 
 
+def test_an_outage_that_has_just_ended_is_not_counted_up_to_now():
+    """Answers are calm one second after the last bad one; the outage is over one second after the first good one."""
+
+    async def story(ask, lab):
+        await ask("strike", drill="{fault: kill, tier: db, target: primary}")
+        told = (await ask("measured", probe="orders", patience_s=60.0))["ok"]
+        await ask("mend")
+        return told
+
+    told, _, _ = by_hand(story)
+    assert told["over"]
+    assert told["outage_s"] == pytest.approx(0.6, abs=0.2), "what the pretended PostgreSQL needs to start again"
+
+
 def test_a_steady_state_that_did_not_hold_stands_in_the_record():
     async def story(ask, lab):
         whole = (await ask("steady"))["ok"]

@@ -24,6 +24,7 @@ from holdfast.topology.one_drill import one_drill
 STEADY = "steady state"
 """What stands in the record for a steady state that was asked for and did not hold."""
 WHERE = "strike"
+_LOOK_S = 0.1
 CODES: Mapping[str, int] = {"void": NOT_STRUCK, "unsteady": UNSTEADY, "not_mended": NOT_CLEANED}
 
 Begin = Callable[[Drill | None], str]
@@ -165,18 +166,21 @@ class ByHand:
             self._write(Event(at_s=now_s, kind="drill.ended", subject=STEADY, drill=STEADY, detail=detail))
 
     async def measured(self, probe: str, patience_s: float = 0.0) -> dict[str, Any]:
-        """What this probe saw since the last strike, once it is calm again or so many seconds are over."""
+        """What this probe saw since the last strike, once it is calm again and no outage is open, or so many seconds are over."""
         if probe not in self._probes:
             raise Refused(Problem(f"there is no probe {probe}", "measured", f"name one of {', '.join(self._probes)}"))
         if self._struck_s is None:
             raise Refused(Problem("nothing was struck yet", "measured", "strike first: outages are counted from a strike"))
         until_s = self._lab.now_s() + patience_s
-        while probe in self._conductor.uneasy() and self._lab.now_s() < until_s:  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.05)
-        about = self._probes[probe]
-        settings = {"every_s": about.every_s, "patience_s": about.patience_s, "kind": about.kind, "writes": about.writes}
-        asked = [each for each in self._asked if each.probe == probe]
-        return _told(measure_path(probe, settings, asked, self._struck_s), self._lab.now_s())
+        while True:
+            about = self._probes[probe]
+            settings = {"every_s": about.every_s, "patience_s": about.patience_s, "kind": about.kind, "writes": about.writes}
+            asked = [each for each in self._asked if each.probe == probe]
+            told = _told(measure_path(probe, settings, asked, self._struck_s), self._lab.now_s())
+            settled = told["over"] and probe not in self._conductor.uneasy()
+            if settled or self._lab.now_s() >= until_s:
+                return told
+            await asyncio.sleep(_LOOK_S)
 
     # ---- what they need
 
