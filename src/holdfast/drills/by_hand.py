@@ -166,7 +166,10 @@ class ByHand:
             self._write(Event(at_s=now_s, kind="drill.ended", subject=STEADY, drill=STEADY, detail=detail))
 
     async def measured(self, probe: str, patience_s: float = 0.0) -> dict[str, Any]:
-        """What this probe saw since the last strike, once it is calm again and no outage is open, or so many seconds are over."""
+        """What this probe saw since the last strike, once it is calm and no outage is open, or so many seconds are over.
+
+        Right after a strike nobody knows whether one begins: it is calm one calm period later at the earliest.
+        """
         if probe not in self._probes:
             raise Refused(Problem(f"there is no probe {probe}", "measured", f"name one of {', '.join(self._probes)}"))
         if self._struck_s is None:
@@ -176,9 +179,10 @@ class ByHand:
             about = self._probes[probe]
             settings = {"every_s": about.every_s, "patience_s": about.patience_s, "kind": about.kind, "writes": about.writes}
             asked = [each for each in self._asked if each.probe == probe]
-            told = _told(measure_path(probe, settings, asked, self._struck_s), self._lab.now_s())
-            settled = told["over"] and probe not in self._conductor.uneasy()
-            if settled or self._lab.now_s() >= until_s:
+            path, now_s = measure_path(probe, settings, asked, self._struck_s), self._lab.now_s()
+            told = _told(path, now_s)
+            calm = now_s - self._struck_s >= path.calm_s and probe not in self._conductor.uneasy()
+            if (calm and told["over"]) or now_s >= until_s:
                 return told
             await asyncio.sleep(_LOOK_S)
 
