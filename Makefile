@@ -1,7 +1,7 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: soak help install demo test engines bench bench-rehearsal bench-runtime reference lint clean
+.PHONY: soak help install demo test engines bench bench-rehearsal bench-predict bench-runtime bench-watch reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -23,14 +23,18 @@ soak:  ## the long proofs, which `make test` leaves out; goes on where it stoppe
 	@tools/venv.sh engines,shop,test
 	@.venv/bin/python -m tools.soak $(ARGS)
 
-engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only
+engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)
 
-bench: bench-rehearsal bench-runtime  ## measure all goals on this machine; each of the two also alone
+bench: bench-rehearsal bench-predict bench-runtime bench-watch  ## measure all goals on this machine; each of them also alone
 
 bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+bench-predict:  ## fault trees, samples, years by chance; PREDICT_ARGS="--repeat 9"
+	@tools/venv.sh engines,predict
+	@.venv/bin/python -m tools.bench_predict $(PREDICT_ARGS)
 
 bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare call; RUNTIME_ARGS="--rounds 5"
 	@tools/venv.sh bench
@@ -43,6 +47,10 @@ reference:  ## write docs/topology.md and the JSON Schemas anew from the models
 	@.venv/bin/holdfast check --schema >docs/topology.schema.json
 	@.venv/bin/holdfast report --schema >docs/report.schema.json
 	@.venv/bin/holdfast report --schema baseline >docs/baseline.schema.json
+
+bench-watch:  ## targets polled per second by `holdfast watch`, beside blackbox_exporter; WATCH_ARGS="--rounds 5"
+	@tools/venv.sh engines
+	@.venv/bin/python -m tools.bench_watch $(WATCH_ARGS)
 
 lint:  ## style of Python and shell
 	@tools/venv.sh test

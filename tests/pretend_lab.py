@@ -42,16 +42,21 @@ class PretendLab:
     deaf: signals sent to these processes do nothing, and nobody is told.
     stuck: these hosts cannot be resumed, plugged or powered on again.
     broken: these processes end as soon as they start.
+    brittle: whatever is done to these hosts breaks something of the lab itself.
     """
 
     name = "pretend"
     can = frozenset({"signal", "pause", "power", "wire"})
 
     def __init__(
-        self, blueprint: Blueprint, *, deaf: Sequence[str] = (), stuck: Sequence[str] = (), broken: Sequence[str] = ()
+        self, blueprint: Blueprint, *, deaf: Sequence[str] = (), stuck: Sequence[str] = (), broken: Sequence[str] = (),
+        brittle: Sequence[str] = (),
     ):
         self.blueprint = blueprint
         self.deaf, self.stuck, self.broken = frozenset(deaf), frozenset(stuck), frozenset(broken)
+        self.brittle = frozenset(brittle)
+        self.broke: list[str] = []
+        """What of the lab itself broke."""
         self.did: list[tuple[float, str, str]] = []
         """What was asked of it: when, which verb, of whom."""
         self._loop = asyncio.get_running_loop()
@@ -160,6 +165,8 @@ class PretendLab:
         self.did.append((self.now_s(), verb, host))
         if host in self.stuck and verb in ("resume", "plug", "power_on"):
             raise OSError(f"{host} is stuck")
+        if host in self.brittle:
+            self.broke.append(f"a relay ended, and cut off {host}")
         machine = self.machines[host]
         machine.since_s = self.now_s()
         for name, value in now.items():
@@ -199,6 +206,9 @@ class PretendLab:
 
     async def tail(self, process: str, lines: int = 20) -> str:
         return "out of luck" if process in self.broken else ""
+
+    def troubles(self) -> tuple[str, ...]:
+        return tuple(self.broke)
 
     async def happenings(self) -> AsyncIterator[Happening]:
         while True:

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Install the distribution's engines for the classic stack, and nothing more:  tools/engines.sh [--dry-run] [--yes]
+# Install the distribution's engines for the classic stack, and nothing more:  tools/engines.sh [--dry-run] [--yes] [--tests]
 #
+# --tests: also Redis, which no engine needs, but the tests of holdfast.runtime.
 # It starts and enables no service, creates no database cluster and leaves existing ones alone.  A second run finds nothing
 # to do.  Debian and Ubuntu, as root or with sudo.
 #
@@ -131,7 +132,8 @@ for word in "$@"; do
     case $word in
         --dry-run) dry=yes ;;
         --yes | -y) yes=yes ;;
-        *) refuse "what is $word?" "tools/engines.sh [--dry-run] [--yes]" ;;
+        --tests) wanted+=(redis-server:redis-server) ;;
+        *) refuse "what is $word?" "tools/engines.sh [--dry-run] [--yes] [--tests]" ;;
     esac
 done
 

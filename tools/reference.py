@@ -18,7 +18,9 @@ from holdfast.faults.catalogue import FAULTS
 from holdfast.topology.schema import schema
 
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
-COMMON_TIER = ("engine", "replicas", "on", "vip", "routes", "uses", "program", "config", "vip_config")
+COMMON_TIER = (
+    "engine", "replicas", "on", "vip", "routes", "uses", "capacity", "demand", "reliability", "program", "config", "vip_config",
+)
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")
 
@@ -59,6 +61,20 @@ tier `db`. Rendered files hold `secret://NAME` in its place.
 """
 
 
+RELIABILITY = """\
+For `holdfast predict` only: no config and no drill depends on it.
+
+```yaml
+reliability:
+  beta: 10%                                  # of the failures of equal things, those that strike all of them at once
+  hosts: {mtbf: [1y, 4y], mttr: 4h}
+  shared:
+    dns: {sla: 99.99%}                       # the whole service needs it
+    payments: {availability: 99.9%, mttr: 30m, tiers: [web]}
+```
+"""
+
+
 def reference() -> str:
     whole = schema(kinds())
     defs: Mapping[str, Node] = whole["$defs"]
@@ -69,6 +85,7 @@ def reference() -> str:
     parts += [_table(defs["Uses"]["properties"], (), defs)]
     for name, engine in ENGINES.items():
         parts += [f"### engine: {name}\n", _doc(engine), _of(defs[f"engine-{name}"], COMMON_TIER, defs, without=True)]
+    parts += _likely(defs)
     parts += ["## probes\n", "The first key says which kind it is; both take\n", _of(defs["probe-http"], COMMON_PROBE, defs)]
     for name in ("http", "ledger"):
         parts += [f"### {name}\n", _of(defs[f"probe-{name}"], COMMON_PROBE, defs, without=True)]
@@ -78,6 +95,17 @@ def reference() -> str:
     parts += ["### suites\n", "`holdfast drill --suite NAME`:\n", _table_of(inspect.getdoc(suites) or "")]
     parts += ["## secrets\n", SECRETS, _table(defs["secret"]["properties"], (), defs)]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def _likely(defs: Mapping[str, Node]) -> list[str]:
+    own = {key: node for key, node in defs["Pool"]["properties"].items() if key not in defs["Rate"]["properties"]}
+    shared = {key: node for key, node in defs["Shared"]["properties"].items() if key not in defs["Rate"]["properties"]}
+    return [
+        "## reliability\n", RELIABILITY, _table(defs["reliability"]["properties"], (), defs),
+        "`hosts`, `zones`, `region`, each of `engines` and each of `shared` take\n", _table(defs["Rate"]["properties"], (), defs),
+        "and each of `shared` besides\n", _table(shared, (), defs),
+        "`reliability:` of a tier takes the same as `hosts`, of its program, and\n", _table(own, (), defs),
+    ]
 
 
 def _of(node: Node, common: tuple[str, ...], defs: Mapping[str, Node], *, without: bool = False) -> str:

@@ -100,6 +100,8 @@ class Host:
     address: str
     segment: str = "lan"
     zone: str = ""
+    disk_through: str = ""
+    """Path of a bindfs on this machine through which the host's /var/lib is reached, so that its disk can be made to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Durations are seconds, shares are between 0 and 1, sizes are bytes.
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -72,7 +73,52 @@ _SIZE_WRITTEN = {
 Duration = Annotated[
     float, BeforeValidator(seconds), WithJsonSchema({"anyOf": [_DURATION_WRITTEN, {"const": 0}], "examples": ["250ms", "30s"]})
 ]
+_YEAR_S = 365.25 * 86400
+_SPAN_WRITTEN = {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*({'|'.join(_SECONDS)}|y)\s*$"}
+Range = tuple[float, float]
+"""(low, high); what is known exactly has both equal."""
+
+
+def _pair(value: Any, read: Callable[[Any], float], example: str) -> Range:
+    both = list(value) if isinstance(value, list | tuple) else [value, value]
+    if len(both) != 2:
+        raise ValueError(f"a range has two ends, not {len(both)}; write it like {example}")
+    low, high = (each if isinstance(value, tuple) else read(each) for each in both)
+    if low > high:
+        raise ValueError(f"the range begins with {both[0]} and ends with less, {both[1]}; write the smaller one first")
+    return low, high
+
+
+def _span_s(value: Any) -> float:
+    text = str(value).strip()
+    if isinstance(value, str) and text.endswith("y") and re.fullmatch(rf"{_NUMBER}\s*y", text):
+        return float(text[:-1]) * _YEAR_S
+    try:
+        found = seconds(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace(", d)", ", d, y)")) from None
+    if found <= 0:
+        raise ValueError(f"{value!r} is no time at all; write more than 0, as in 30d")
+    return found
+
+
+def spans(value: Any) -> Range:
+    """`"30d"` or `["30d", "2y"]`, in seconds; a year has 365.25 days.  Raises ValueError that says how to write it."""
+    return _pair(value, _span_s, "[30d, 2y]")
+
+
+def shares(value: Any) -> Range:
+    """`"99.9%"` or `["99.9%", "99.99%"]`."""
+    return _pair(value, share, "[99.9%, 99.99%]")
+
+
+def _either(one: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]})
+
+
+Spans = Annotated[Range, BeforeValidator(spans), _either({**_SPAN_WRITTEN, "examples": ["250ms", "30d"]})]
 Share = Annotated[float, BeforeValidator(share), WithJsonSchema(_SHARE_WRITTEN)]
+Shares = Annotated[Range, BeforeValidator(shares), _either(_SHARE_WRITTEN)]
 Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_SIZE_WRITTEN)]
 
 

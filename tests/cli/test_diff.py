@@ -60,7 +60,17 @@ def test_a_changed_timer_is_shown_in_the_file_and_in_what_the_engine_promises(sa
     assert "1.25 s to 1.50 s → 2.75 s to 3.00 s" in out
     assert "/etc/haproxy/haproxy.cfg: changed on entry1, entry2" in out
     assert out.count("+++ new/entry") == 1, "told once for both hosts"
-    assert "is not known from this" in out
+    assert "promises, not measurements" not in out, "a silent instance is asked around, however long it is checked"
+
+
+def test_a_lease_that_lasts_longer_is_shown_in_the_promised_outages(say: Said, tmp_path: Path) -> None:
+    new = changed(tmp_path / "new", ("synchronous: 1", "synchronous: 1\n    ttl: 30s"))
+
+    code, out, _ = say("diff", EXAMPLES / "classic", new)
+
+    assert code == 0
+    assert "19.1 s to 24.7 s → 29.1 s to 34.7 s  if the leader of etcd is not on a struck host" in out
+    assert "promises, not measurements" in out
     assert say("diff", EXAMPLES / "classic", new, "--exit-code")[0] == 1
 
 

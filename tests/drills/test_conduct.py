@@ -161,3 +161,12 @@ def test_a_drill_of_twelve_minutes_is_over_in_seconds():
     assert found.outcome(long.name) == ("done", "")
     assert found.lasted_s > 720
     assert time.monotonic() - began_s < 20, "nobody really waits"
+
+
+def test_a_drill_in_which_the_lab_itself_broke_proves_nothing_and_the_next_one_may():
+    found = rehearse(FREEZE_WEB, KILL_DB, brittle=["web1", "web2", "web3"])
+    outcome, reason = found.outcome(FREEZE_WEB.name)
+    assert outcome == "void"
+    assert "the lab itself failed: a relay ended, and cut off web" in reason
+    assert found.one("drill.mended", FREEZE_WEB.name)
+    assert found.outcome(KILL_DB.name) == ("done", "")

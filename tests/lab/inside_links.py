@@ -228,7 +228,7 @@ async def bereft(lab: Lab) -> dict[str, Any]:
     await asyncio.sleep(0.1)
     cut = await measured_path(lab, "a", "b", 5, patience_s=0.3)
     await lab.shape([Rule(source="a", target="b", delay_s=0.02)])
-    return {"cut off": cut, "again": await measured_path(lab, "a", "b", 20)}
+    return {"cut off": cut, "again": await measured_path(lab, "a", "b", 20), "troubles": lab.troubles()}
 
 
 SECONDLY: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.lab.namespaces.link_shaping import QUEUE_LEAST_BYTES, QUEUE_S, Passage, Shape, leaves_s, shape_of, tcp_ports
+from holdfast.lab.namespaces.link_shaping import (
+    QUEUE_LEAST_BYTES,
+    QUEUE_S,
+    Passage,
+    Shape,
+    leaves_s,
+    shape_of,
+    swap_port,
+    tcp_ports,
+)
 from holdfast.lab.namespaces.links import Shaped, mac_of, placed
 from holdfast.lab.verbs import Rule
 
@@ -179,3 +188,55 @@ def test_a_frame_meets_every_rule_that_names_its_way_exactly_once(ways, source, 
     into = leaves_s(passages(*links.get(target, Shaped()).into), sent, out)
 
     assert into == sum(rule.delay_s for rule in rules if rule.source in (source, "*") and rule.target in (target, "*"))
+
+
+def segment(ports: tuple[int, int], payload: bytes) -> bytearray:
+    """A whole TCP segment in a frame, its checksum as the kernel computes it."""
+    made = bytearray(frame(ports=ports, size=14 + 20 + 20 + len(payload)))
+    made[54:] = payload
+    made[50:52] = checksum(made).to_bytes(2, "big")
+    return made
+
+
+def checksum(made: bytes) -> int:
+    """RFC 9293, section 3.1: over the pseudo-header and the segment, whose own field counts as nothing."""
+    body = bytes(made[34:50]) + b"\0\0" + bytes(made[52:])
+    text = bytes(made[26:34]) + struct.pack("!BBH", 0, socket.IPPROTO_TCP, len(body)) + body
+    text += bytes(len(text) % 2)
+    total = sum(struct.unpack(f"!{len(text) // 2}H", text))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+port_numbers = st.integers(1, 65535)
+
+
+@given(port_numbers, port_numbers, port_numbers, st.binary(max_size=40), st.sampled_from([0, 1]))
+def test_a_swapped_port_leaves_a_segment_that_its_receiver_accepts(source, target, other, payload, index):
+    made = segment((source, target), payload)
+
+    swap_port(memoryview(made), index, {(source, target)[index]: other}, unfinished=False)
+
+    assert tcp_ports(made)[index] == other
+    assert tcp_ports(made)[1 - index] == (source, target)[1 - index]
+    # Nought and its complement are the same number in this arithmetic.
+    assert {int.from_bytes(made[50:52], "big"), checksum(made)} in ({checksum(made)}, {0, 0xFFFF})
+
+
+def test_a_checksum_that_the_kernel_has_yet_to_finish_is_left_to_it():
+    made = segment((4000, 8080), b"hello")
+    before = made[50:52]
+
+    swap_port(memoryview(made), 1, {8080: 29900}, unfinished=True)
+
+    assert tcp_ports(made) == (4000, 29900)
+    assert made[50:52] == before
+
+
+def test_only_the_ports_that_are_named_are_swapped():
+    for index, ports in ((1, {5433: 29900}), (0, {5432: 29900})):
+        made = segment((4000, 5432), b"hello")
+        before = bytes(made)
+        swap_port(memoryview(made), index, ports, unfinished=False)
+        assert bytes(made) == before

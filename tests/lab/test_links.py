@@ -164,6 +164,7 @@ def test_a_relay_that_dies_is_replaced_by_the_next_rules(told):
 
     assert seen["cut off"] == [None, 1]
     assert 0.015 < seen["again"][0] < 0.05
+    assert seen["troubles"] == ["the relay of shaped links ended, and cut off b"], "whoever measures must hear of it"
 
 
 def test_every_network_fault_is_proven_while_it_lasts_and_at_no_other_time(told):

@@ -37,7 +37,9 @@ wants="$ENGINES_ROOT/etc/systemd/system/multi-user.target.wants"
 mkdir -p "$wants"
 for unit in haproxy.service mine.service; do ln -sf "/lib/systemd/system/$unit" "$wants/$unit"; done
 ln -sf /lib/systemd/system/etcd.service "$ENGINES_ROOT/etc/systemd/system/etcd2.service"
-for name in haproxy nginx keepalived etcd postgres ip curl ps; do printf '#!/bin/sh\\n' >"$ENGINES_ROOT/bin/$name"; done
+for name in haproxy nginx keepalived etcd postgres ip curl ps redis-server; do
+  printf '#!/bin/sh\\n' >"$ENGINES_ROOT/bin/$name"
+done
 chmod +x "$ENGINES_ROOT"/bin/*
 """
 
@@ -178,6 +180,15 @@ def test_a_second_run_finds_nothing_to_do(machine: Machine) -> None:
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert machine.log() == before, "apt was not even asked"
+
+
+def test_redis_is_installed_only_for_the_tests_and_is_as_little_started(machine: Machine) -> None:
+    assert "redis" not in machine.run("--dry-run").stdout
+    assert "redis-server" in machine.run("--dry-run", "--tests").stdout
+    assert machine.run("--yes", "--tests").returncode == 0
+    assert "redis-server" in machine.log().splitlines()[-1]
+    assert "exit 101" in (machine.folder / "policy.seen").read_text()
+    assert "redis-server" in machine.run("--yes", "--tests").stdout
 
 
 def test_old_package_lists_are_renewed_first_but_not_by_a_dry_run(machine: Machine) -> None:

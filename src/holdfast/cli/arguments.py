@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from holdfast.errors import Problem, Refused
 
 DESCRIPTION = "The test suite for failover: describe a service, run it for real, break it, see what clients saw."
+SUITES = ("rehearsal", "pr", "standard", "full")
 EPILOG = """\
 A topology is a folder with a topology.yaml, or such a file; without one, the folder where you are.
 
@@ -98,6 +99,18 @@ def _on_topologies(add: Add) -> None:
     check.add_argument("--json", action="store_true", help="problems as JSON on standard output")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of topology files instead, for editors")
 
+    summary = "how long, how often and why the service will be down in a year, and what would help"
+    predict = add("predict", "predict", "predict", summary)
+    _topology(predict)
+    change = "as if the file said so, as in tiers.db.replicas=2; may be repeated"
+    predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)
+    predict.add_argument("--next-nine", action="store_true", help="every single change with what it would gain, best first")
+    predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
+    years = "play N years by chance as well: how unlike one year is to another (needs numpy)"
+    predict.add_argument("--years", type=_years, metavar="N", help=years)
+    predict.add_argument("--json", action="store_true", help="the prediction as JSON on standard output")
+    predict.add_argument("--page", metavar="OUT.html", help="write it as a page as well, with the topology drawn")
+
     render = add("render", "render", "render", "write the config files of every host, each accepted by its program's own checker")
     _topology(render)
     render.add_argument("-o", "--output", required=True, metavar="DIR", help="one tree per host, in production paths")
@@ -110,7 +123,15 @@ def _on_topologies(add: Add) -> None:
     publish = "make the service reachable on 127.0.0.1: its first route on this port, the next on the next"
     up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
     up.add_argument("--seed", type=int, metavar="N", help="draws whom `strike` strikes")
+    page = "serve a live page of every instance's health on this port of 127.0.0.1"
+    up.add_argument("--watch", type=_port, metavar="PORT", help=page)
     _inside(up)
+
+    explain = add("explain", "explain", "explain", "what each fault will cost clients, step by step, before anything runs")
+    explain.add_argument("fault", metavar="FAULT", nargs="?", help="only this one, with its chain written out")
+    explain.add_argument("--topology", metavar="TOPOLOGY", default=".", help="a topology, or its folder (default: this folder)")
+    explain.add_argument("--suite", choices=SUITES, help="of this suite (default: the topology's own drills, else `full`)")
+    explain.add_argument("--json", action="store_true", help="the same as JSON on standard output")
 
     _drill(add("drill", "drill", "drill", "run the service, break it on purpose, and judge what clients saw"))
 
@@ -142,6 +163,19 @@ def _on_runs(add: Add) -> None:
     mend = add("mend", "by_hand", "mend", "end what `strike` began; waits until the service stands again")
     mend.add_argument("--json", action="store_true", help="the outcome as JSON")
     _runs(mend)
+    watch = add("watch", "watch", "watch", "keep asking every instance of a running service, and serve one verdict of it")
+    addresses = "[NAME=]http://..., https://... (its certificate), tcp://HOST:PORT, dns://NAME"
+    watch.add_argument("what", metavar="WHAT", nargs="*", help=f"a topology (default: this folder), or addresses: {addresses}")
+    watch.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8500", help="where its page is (default: %(default)s)")
+    watch.add_argument("--every", metavar="TIME", default="1s", help="how often each is asked (default: %(default)s)")
+    watch.add_argument("--timeout", metavar="TIME", default="1s", help="how long an answer may take (default: %(default)s)")
+    watch.add_argument("--rise", type=_times, metavar="N", default=1, help="good answers in a row until it is up (default: 1)")
+    watch.add_argument("--fall", type=_times, metavar="N", default=2, help="bad answers in a row until it is down (default: 2)")
+    watch.add_argument("--need", action="append", default=[], metavar="TIER=N",
+                       help="a tier is healthy with so many (`urls` for addresses)")
+    watch.add_argument("--weight", action="append", default=[], metavar="NAME=W", help="of one instance, instead of 1")
+    watch.add_argument("--once", action="store_true", help="ask once, show, and exit with 1 if the service fails")
+    watch.add_argument("--json", action="store_true", help="with --once: the verdict as JSON on standard output")
     shell = add("shell", "look", "shell", "open a shell inside a host of the lab that `up` or `drill` keeps")
     shell.add_argument("host", metavar="HOST", help="`holdfast status` names them")
     command = shell.add_argument("command", metavar="...", nargs=argparse.REMAINDER, help="run this instead of a shell")
@@ -155,7 +189,7 @@ def _drill(drill: argparse.ArgumentParser) -> None:
     only = "only these drills, by fault or by name; may be repeated"
     drill.add_argument("--only", action="append", default=[], metavar="FAULT", help=only)
     suite = "a fixed suite, in rising severity, instead of the topology's own drills"
-    drill.add_argument("--suite", choices=("rehearsal", "pr", "standard", "full"), help=suite)
+    drill.add_argument("--suite", choices=SUITES, help=suite)
     drill.add_argument("--seed", type=int, metavar="N", help="draws targets and moments; the same seed gives the same plan")
     drill.add_argument("--repeat", type=_times, metavar="N", default=1, help="all drills N times: smallest, middle and greatest")
     _outcome(drill)
@@ -186,6 +220,12 @@ def _duration(text: str) -> float:
         return seconds(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _years(text: str) -> int:
+    if not text.isdigit() or not 100 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of years to play; write one from 100 to 1000000")
+    return int(text)
 
 
 def _port(text: str) -> int:

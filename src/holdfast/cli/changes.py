@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from holdfast.blueprint import Blueprint, Process
+from holdfast.cli.promise_changes import Bounds, PromiseChange, promise_changes
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Delay
 from holdfast.quantities import shown_seconds, written_seconds
@@ -53,11 +54,13 @@ class Changes:
     declared: tuple[tuple[str, str, str], ...]
     """(key, old, new) of objectives, probes, clients, zones and drills, which no rendered file shows."""
     delays: tuple[DelayChange, ...]
+    promises: tuple[PromiseChange, ...]
+    """What each drill of the suite `full` may cost the clients of a probe."""
     files: tuple[FileChange, ...]
 
     @property
     def any(self) -> bool:
-        return bool(self.hosts_added or self.hosts_removed or self.declared or self.delays or self.files)
+        return bool(self.hosts_added or self.hosts_removed or self.declared or self.delays or self.promises or self.files)
 
 
 def changes(old: Topology, new: Topology, old_plan: Blueprint, new_plan: Blueprint) -> Changes:
@@ -66,6 +69,7 @@ def changes(old: Topology, new: Topology, old_plan: Blueprint, new_plan: Bluepri
         hosts_added=tuple(name for name in after if name not in before),
         hosts_removed=tuple(name for name in before if name not in after),
         declared=tuple(_declared(old, new)), delays=tuple(_delays(old, new)),
+        promises=tuple(promise_changes(old, new)),
         files=tuple(_files((old_plan, str(old.folder.resolve())), (new_plan, str(new.folder.resolve())))),
     )
 
@@ -183,7 +187,7 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, str]]:
 # ---- told
 
 
-NOT_KNOWN = "How much longer or shorter outages get is not known from this: drill both, then `holdfast diff` the two runs."
+NOT_KNOWN = "These are promises, not measurements: drill both, then `holdfast diff` the two runs."
 
 
 def told(found: Changes) -> str:
@@ -198,7 +202,13 @@ def told(found: Changes) -> str:
         parts.append("Declared\n" + _aligned([(key, f"{was} → {now}") for key, was, now in found.declared]))
     if found.delays:
         rows = [(each.tier, each.name, f"{between(each.old)} → {between(each.new)}", each.setting) for each in found.delays]
-        parts.append("Timers\n" + _aligned(rows) + f"  {NOT_KNOWN}\n")
+        parts.append("Timers\n" + _aligned(rows))
+    if found.promises:
+        promised = [
+            (each.drill, each.probe, f"{_promised(each.old)} → {_promised(each.new)}", f"if {each.given}" if each.given else "")
+            for each in found.promises
+        ]
+        parts.append("Promised outages\n" + _aligned(promised) + f"  {NOT_KNOWN}\n")
     for each in found.files:
         parts.append(f"{each.path}: {each.change} on {', '.join(each.hosts)}\n{each.diff}")
     return "\n".join(parts)
@@ -209,6 +219,10 @@ def between(bounds: tuple[float, float] | None) -> str:
         return "none"
     low, high = (shown_seconds(value) if value else "0" for value in bounds)
     return low if low == high else f"{low} to {high}"
+
+
+def _promised(bounds: Bounds | None) -> str:
+    return f"{shown_seconds(bounds[0])} or more" if bounds and bounds[1] is None else between(bounds)  # type: ignore[arg-type]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -1,8 +1,10 @@
 """What a record says about its run before the first drill: lab, programs, objectives, probes, hosts, drills and skips."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from holdfast.blueprint import Site
 from holdfast.cli.service import LOWER_FIDELITY, ONE_MACHINE, described
@@ -10,18 +12,27 @@ from holdfast.drills.drill import Drill, actions_of
 from holdfast.drills.timers import timer_s
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab.verbs import Lab
+from holdfast.predict.promise import promises
+from holdfast.predict.strike import Strike
 from holdfast.probes.probe import Probe
 from holdfast.record.store import Store
 from holdfast.topology.model import Objectives, Topology
 
 
-def possible(store: Store, lab: Lab, drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """Those that this lab can do; the others are skipped by name."""
+def impossible(lab: Lab, drill: Drill) -> str:
+    """Why this lab cannot do it, for a person; "" if it can."""
+    return "; ".join(lab.why_not(need) for need in FAULTS[drill.fault].abilities(drill.settings) if need not in lab.can)
+
+
+def possible(
+    store: Store, lab: Lab, drills: tuple[Drill, ...], unable: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Drill, ...]:
+    """Those that this lab can do; the others are skipped by name.  `unable`: what is known already to be impossible, and why."""
+    reasons = {each.name: unable.get(each.name) or impossible(lab, each) for each in drills}
     skipped = [
         {"name": each.name, "base": each.base or each.name, "repeat": each.repeat, "fault": each.fault, "target": each.target,
-         "reason": lab.why_not(FAULTS[each.fault].needs)}
-        for each in drills
-        if FAULTS[each.fault].needs not in lab.can
+         "reason": reasons[each.name]}
+        for each in drills if reasons[each.name]
     ]
     store.meta("skipped", skipped)
     names = {each["name"] for each in skipped}
@@ -67,12 +78,21 @@ def describe(
     store.meta("drills", [_drill(each, topology) for each in drills])
 
 
+def strike_of(drill: Drill) -> Strike:
+    """A drill as prediction sees it."""
+    return Strike(
+        fault=drill.fault, tier=drill.tier, target=drill.target, settings=drill.settings, hold_s=drill.hold_s,
+        longest_s=drill.longest_s,
+    )
+
+
 def _drill(drill: Drill, topology: Topology) -> dict[str, object]:
     """A planned change of a tier without state promises no error, whether or not the user says so."""
     found: dict[str, object] = {
         "name": drill.name, "base": drill.base or drill.name, "repeat": drill.repeat, "fault": drill.fault,
         "target": drill.target, "hold_s": drill.hold_s, "longest_s": drill.longest_s,
         "timer_s": round(timer_s(drill, topology), 6),
+        "promises": [promise.as_detail() for promise in promises(strike_of(drill), topology)],
     }  # fmt: skip
     own = _limits(drill.objectives) if drill.objectives else {}
     limits = {**_limits(topology.objectives), **{key: value for key, value in own.items() if value is not None}}

@@ -55,7 +55,7 @@ def _topologies(arguments: argparse.Namespace) -> tuple[bool, dict[str, Any], st
         raise Refused(problems)
     old, new = topologies
     found = changes(old, new, plan(old, production_site(old)), plan(new, production_site(new)))
-    return found.any, {"different": found.any, **asdict(found), "note": NOT_KNOWN if found.delays else ""}, told(found)
+    return found.any, {"different": found.any, **asdict(found), "note": NOT_KNOWN if found.promises else ""}, told(found)
 
 
 def _runs(arguments: argparse.Namespace) -> tuple[bool, dict[str, Any], str]:

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from holdfast.errors import MET
 from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.fault import Fault
 from holdfast.lab import doctor as lab_doctor
 from holdfast.lab.loopback import WHY_NOT
+from holdfast.lab.namespaces import abilities
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -21,7 +24,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         "namespaces_remedy": machine.remedy,
         "root": machine.is_root,
         "faults": {
-            name: {"namespaces": "", "loopback": WHY_NOT.get(fault.needs, "")}.get(lab, "there is no lab for this system")
+            name: _reason(fault, lab, {name: f"{problem.what}: {problem.remedy}" for name, problem in missing.items()})
             for name, fault in FAULTS.items()
         },
         "programs": [
@@ -31,6 +34,14 @@ def doctor(arguments: argparse.Namespace) -> int:
     }
     print(json.dumps(found, indent=1) if arguments.json else _text(found))
     return MET
+
+
+def _reason(fault: Fault, lab: str, missing: Mapping[str, str]) -> str:
+    """Why it cannot be done here, for a person; "" if it can."""
+    if lab == "none":
+        return "there is no lab for this system"
+    reasons = abilities.lacking() if lab == "namespaces" else WHY_NOT
+    return reasons.get(fault.needs) or missing.get(fault.program, "")
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from holdfast.cli import outcome
 from holdfast.cli.describe import describe, possible
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import Choice, choose_lab, newest, programs_for, run_folder, sensible, shown_path, site_for, values_of
+from holdfast.cli.tools import Tools, prepared, tools_for, unable, with_tools
 from holdfast.cli.up import path_of, standing_of
 from holdfast.drills import prepare
 from holdfast.drills.conduct import Conductor
@@ -65,16 +66,19 @@ def drill(arguments: argparse.Namespace) -> int:
 def _inside(
     topology: Topology, arguments: argparse.Namespace, folder: Path, seed: int, drills: tuple[Drill, ...], choice: Choice
 ) -> int:
-    site = site_for(topology, choice.lab, folder)
-    interrupted = _rehearse(topology, site, folder, seed, drills, choice.reason, again(arguments, seed))
+    tools = tools_for(drills)
+    site = with_tools(site_for(topology, choice.lab, folder), tools)
+    interrupted = _rehearse(topology, site, folder, seed, drills, tools, choice.reason, again(arguments, seed))
     return interrupted or _show(folder / RECORD, arguments)
 
 
 def _rehearse(
-    topology: Topology, site: Site, folder: Path, seed: int, drills: tuple[Drill, ...], reason: str, command: str
+    topology: Topology, site: Site, folder: Path, seed: int, drills: tuple[Drill, ...], tools: Tools, reason: str, command: str
 ) -> int:
     """Returns 130 after Ctrl-C, else 0; the verdict is in the record."""
     blueprint = plan(topology, site)
+    hindered = unable(drills, topology, site, blueprint, tools)
+    blueprint = prepared(blueprint, drills, topology, site, hindered)
     secrets = values_of(topology, blueprint)
     probes = prepare.probes(topology, site, secrets, folder.name)
     store = Store.create(folder / RECORD)
@@ -89,7 +93,7 @@ def _rehearse(
         async def session() -> None:
             write(Event(at_s=0.0, kind="run.began", subject=topology.service, detail={"drills": [each.name for each in drills]}))
             async with lab_of(site, blueprint, secrets, folder) as lab:
-                able = possible(store, lab, drills)
+                able = possible(store, lab, drills, hindered)
                 describe(store, topology, site, lab, folder, seed, probes, able, reason, command)
                 conductor = Conductor(
                     topology=topology, site=site, lab=lab, secrets=secrets, seed=seed, probes=probes, write=write,

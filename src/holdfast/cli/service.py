@@ -20,6 +20,7 @@ from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
 from holdfast.plan import examine, programs_needed
 from holdfast.probes.settings import PROBES
+from holdfast.topology.changing import Change
 from holdfast.topology.check import check, countable, unsound
 from holdfast.topology.load import Kinds, load
 from holdfast.topology.model import Topology
@@ -45,9 +46,10 @@ def kinds() -> Kinds:
     )  # fmt: skip
 
 
-def sensible(path: str) -> Topology:
-    """Raises Refused with every problem that the file has, whoever found it."""
-    topology = load(Path(path), kinds())
+def sensible(path: str, changes: Sequence[Change] = ()) -> Topology:
+    """changes: values to be taken instead of those in the file.  Raises Refused with every problem that the file has,
+    whoever found it."""
+    topology = load(Path(path), kinds(), changes)
     problems = [*check(topology)]
     if countable(topology):
         problems += [*examine(topology, unsound(topology)), *prepare.objections(topology), *drill.objections(topology)]

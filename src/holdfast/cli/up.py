@@ -19,6 +19,7 @@ from holdfast.cli.by_hand import Notes, kept
 from holdfast.cli.look import others_up
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import choose_lab, programs_for, run_folder, sensible, shown_path, site_for, values_of
+from holdfast.cli.watch import wall_s
 from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import port_of
 from holdfast.engines.catalogue import ENGINES
@@ -28,6 +29,9 @@ from holdfast.lab.publish import listener, publish
 from holdfast.lab.verbs import Lab
 from holdfast.plan import plan, reach
 from holdfast.topology.model import Topology
+from holdfast.watch.aggregate import rules_of
+from holdfast.watch.targets import of_topology
+from holdfast.watch.watch import Watch
 
 PASSWORDS, PGPASS = "passwords.env", "pgpass"
 
@@ -38,20 +42,22 @@ Door = tuple[str, str, int]
 def up(arguments: argparse.Namespace) -> int:
     topology = sensible(arguments.topology)
     doors = front_doors(topology)
-    seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
+    arguments.seed = seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
     if arguments.into:
         folder, listening = Path(arguments.into), [socket.socket(fileno=number) for number in arguments.listen]
-        return _keep(topology, site_for(topology, arguments.lab, folder), folder, listening, seed)
+        return _keep(topology, site_for(topology, arguments.lab, folder), folder, listening, arguments)
     choice = choose_lab(arguments.lab)
     programs_for(topology, choice.lab)  # a missing program is told before anything starts
     listening = [listener(arguments.publish + index) for index in range(len(doors))] if arguments.publish else []
+    if arguments.watch:
+        listening.append(listener(arguments.watch))
     if others := others_up(arguments.runs):
         print(f"{others[0]} is up as well: `status` and `shell` look into the newest lab of {arguments.runs}", file=sys.stderr)
     with run_folder(arguments.runs, topology.service) as folder:
         if choice.lab == "namespaces":
             return reenter(folder, lab=choice.lab, seed=seed, keep=[each.fileno() for each in listening])
         print(f"lab loopback ({choice.reason})", file=sys.stderr)
-        return _keep(topology, site_for(topology, choice.lab, folder), folder, listening, seed)
+        return _keep(topology, site_for(topology, choice.lab, folder), folder, listening, arguments)
 
 
 def front_doors(topology: Topology) -> tuple[Door, ...]:
@@ -63,7 +69,29 @@ def front_doors(topology: Topology) -> tuple[Door, ...]:
     return tuple((name, protocol, port_of(topology, name, protocol) or 0) for name, protocol in found[:1])
 
 
-def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.socket], seed: int) -> int:
+def doors_of(
+    arguments: argparse.Namespace, listening: list[socket.socket]
+) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Those that are published, and the one of the health page, which is the last."""
+    return (listening[:-1], listening[-1:]) if arguments.watch else (listening, [])
+
+
+def watching(topology: Topology, site: Site) -> Watch:
+    """Every instance of the lab, from beside the hosts."""
+    places = {place.address: site.address(place.name, place.address) for place in topology.places}
+
+    def where(address: str, port: int) -> tuple[str, int] | None:
+        if address not in places and site.shares_network:
+            return None  # a virtual address, which nobody holds there
+        return places.get(address, address), site.port(port)
+
+    targets = of_topology(topology, every_s=1.0, timeout_s=1.0, where=where)
+    return Watch(topology.service, targets, rules_of(topology), wall_s=wall_s)
+
+
+def _keep(
+    topology: Topology, site: Site, folder: Path, listening: list[socket.socket], arguments: argparse.Namespace
+) -> int:
     blueprint = plan(topology, site)
     secrets = values_of(topology, blueprint)
     made = {name: value for name, value in secrets.items() if not topology.secrets.get(name)}
@@ -74,16 +102,21 @@ def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.s
     async def session() -> None:
         print(f"starting {len(blueprint.hosts)} hosts ...", file=sys.stderr)
         async with lab_of(site, blueprint, secrets, folder) as lab, asyncio.TaskGroup() as tasks:
-            attending = kept(topology, site, lab, secrets, folder, seed)
+            attending = kept(topology, site, lab, secrets, folder, arguments.seed)
             notes.append(attending.notes)
             standing = partial(standing_of, topology, lab, attending.conductor.observer)
             namespaces = getattr(lab, "namespaces_of", None)
             tasks.create_task(control.serve(folder, standing, namespaces, path_of(site), attending.hand.answer))
             async with attending.conductor.attended() as ask:
                 attending.hand.stands(tasks, ask)
-                for each, (tier, _, port) in zip(listening, front_doors(topology), strict=False):
+                published, watched = doors_of(arguments, listening)
+                for each, (tier, _, port) in zip(published, front_doors(topology), strict=False):
                     tasks.create_task(publish(each, reach(topology, site, tier), site.port(port)))
-                print(places(topology, site, lab, folder, listening, made), flush=True)
+                for each in watched:
+                    tasks.create_task(watching(topology, site).serve(each))
+                print(places(topology, site, lab, folder, published, made), flush=True)
+                for each in watched:
+                    print(f"  health     http://127.0.0.1:{each.getsockname()[1]}/", flush=True)
                 try:
                     await asyncio.Event().wait()
                 finally:

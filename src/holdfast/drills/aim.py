@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from holdfast.blueprint import Site
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Request
+from holdfast.engines.routing import served_by
 from holdfast.faults.catalogue import FAULTS
-from holdfast.faults.fault import Target
+from holdfast.faults.fault import Front, Target
 from holdfast.topology.model import Instance, Topology
 
 SERVICE_LIMIT_S = 30.0
@@ -18,7 +20,7 @@ _LOOK_S = 0.05
 
 def aim(
     drill: Drill, instances: Sequence[Instance], topology: Topology, asker: Asker, observer: Observer,
-    secrets: Mapping[str, str], seed: int,
+    secrets: Mapping[str, str], seed: int, site: Site,
 ) -> Target:  # fmt: skip
     fault = FAULTS[drill.fault]
     actions = ENGINES[instances[0].engine].actions(instances[0], topology)
@@ -35,10 +37,21 @@ def aim(
         tiers={name: tuple(each.host for each in topology.instances_of(name)) for name in topology.tiers},
         reloads=actions.reloads,
         seed=seed,
+        ports={
+            name: tuple(site.port(port) for port in ENGINES[tier.engine].ports(name, topology))
+            for name, tier in topology.tiers.items()
+        },
+        front=_front(drill.tier, topology, site),
+        program=site.programs[fault.program].path if fault.program in site.programs else "",
         change=change,
         in_service=_waiting(asker, observer, topology),
         names_process=fault.of_process,
     )
+
+
+def _front(tier: str, topology: Topology, site: Site) -> Front | None:
+    served = served_by(tier, topology).get("http")
+    return Front(port=site.port(served.port), health=served.check_path) if served else None
 
 
 def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Callable[[], Awaitable[str]]:

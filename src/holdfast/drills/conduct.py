@@ -17,9 +17,10 @@ from holdfast.drills.drill import Drill
 from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
 from holdfast.drills.steady import LOOK_S, first_redundancy
+from holdfast.drills.strike import Strike
 from holdfast.drills.targets import NoTarget, resolve
 from holdfast.drills.timers import slowest_timer_s
-from holdfast.drills.verify import Strike, printed, verified
+from holdfast.drills.verify import printed, verified
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Refused
 from holdfast.faults.catalogue import FAULTS
@@ -172,9 +173,10 @@ class Conductor:
     async def _strike(self, drill: Drill, instances: tuple[Instance, ...]) -> tuple[str, str]:
         """Returns the outcome and its reason."""
         seed = self._rng.randrange(2**32)
-        target = aim(drill, instances, self._topology, self._asker, self.observer, self._secrets, seed)
+        target = aim(drill, instances, self._topology, self._asker, self.observer, self._secrets, seed, self._site)
         self._victim, self._noticed = target, False
         self._ended.clear()
+        troubles = len(self._lab.troubles())
         struck_s = self._struck_s = self._lab.now_s()
         reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
         before = await printed(self._lab, target, reloaded)
@@ -188,6 +190,9 @@ class Conductor:
             outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s, reloaded, before)
         finally:
             mended = await self._mend(striking, target)
+        if mended and (new := "; ".join(self._lab.troubles()[troubles:])):
+            self._event("problem", str(target), what=new)
+            return "void", f"the lab itself failed: {new}"
         return outcome if mended else ("not_mended", f"{target} could not be mended")
 
     async def _prove_and_hold(

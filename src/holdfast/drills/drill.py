@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.drills.sense import senseless
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
@@ -87,6 +88,7 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
         elif drilled.fault == "switchover" and drilled.target != "primary":
             where = topology.located("drills", index, "target")
             found.append(Problem(f"only the primary hands over, not {drilled.target!r}", where, "write target: primary"))
+        found += senseless(topology, index, drilled, drill.tier)
         if drilled.fault == "reload" and not actions.reloads:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
     return tuple(found)

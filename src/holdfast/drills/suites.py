@@ -4,8 +4,8 @@
 |---|---|---|
 | rehearsal | a first look | five ways to break a service, six with a virtual IP |
 | pr | every change | the rehearsal, and planned changes under load, and the loss of the consensus leader |
-| standard | every night | what every operator meets in a year: hangs, isolation, reboots, crash loops, a lost zone |
-| full | before a release | the rest: starved hosts, full disks, bad networks |
+| standard | every night | what every operator meets in a year: hangs, isolation, reboots, crash loops, gray failures, a zone |
+| full | before a release | the rest: starved hosts, no memory, bad disks, clocks and networks |
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,7 @@ from dataclasses import replace
 from holdfast.drills.drill import Drill, actions_of, declared, inner_of, named
 from holdfast.engines.catalogue import ENGINES
 from holdfast.faults.catalogue import FAULTS
+from holdfast.faults.gray import Dependency
 from holdfast.faults.network import CutFrom, Delay, Loss
 from holdfast.topology.model import Topology
 
@@ -52,6 +53,11 @@ def standard(topology: Topology) -> Iterator[Drill]:
     for web in _serving(topology, "http"):
         yield Drill(fault="hang", tier=web, target="one")
         yield Drill(fault="crash_loop", tier=web, target="one")
+        yield Drill(fault="alive_but_wrong", tier=web, target="one")
+        yield Drill(fault="slow_answers", tier=web, target="one")
+        for needed in topology.tiers[web].uses:
+            settings = Dependency(dependency=needed)
+            yield Drill(fault="dependency_down", tier=web, target="one", settings=settings, hold_s=SHORT_S)
     for database in _databases(topology):
         yield Drill(fault="isolate", tier=database, target="primary")
         yield Drill(fault="freeze", tier=database, target="primary")
@@ -68,9 +74,14 @@ def full(topology: Topology) -> Iterator[Drill]:
     yield from standard(topology)
     for web in _serving(topology, "http"):
         yield Drill(fault="cpu_starve", tier=web, target="one")
+        yield Drill(fault="oom", tier=web, target="one")
+        yield Drill(fault="clock_skew", tier=web, target="one")
     for database in _databases(topology):
         yield Drill(fault="cpu_starve", tier=database, target="replica")
         yield Drill(fault="disk_full", tier=database, target="replica", hold_s=LONG_S, longest_s=LONG_S)
+        yield Drill(fault="disk_read_only", tier=database, target="replica", hold_s=LONG_S, longest_s=LONG_S)
+        yield Drill(fault="oom", tier=database, target="replica")
+        yield Drill(fault="clock_skew", tier=database, target="primary")
         yield Drill(fault="partition", tier=database, target="all")
         yield Drill(fault="one_way", tier=database, target="replica")
         far = Delay.model_validate({"delay": "50ms", "jitter": "10ms"})

@@ -8,6 +8,12 @@
 | power_cut, isolate | killing or unplugging the host | nothing at its address answers a connection, not even with a refusal |
 | reboot, rolling_restart | power, or the service manager | other processes stand where the old ones stood |
 | disk_full | taking the space away | a program on the host cannot write |
+| disk_read_only | mounting it anew | a program on the host can read and cannot write |
+| disk_slow | stopping what serves it | a write to it takes long, one to memory does not |
+| oom | a limit of a control group | the kernel counts whom its OOM killer struck |
+| clock_skew | a file that libfaketime reads | the program's own word of the time, beside the host's |
+| alive_but_wrong, slow_answers | an Envoy in front of the port | requests of ours from elsewhere, from the host, for health |
+| dependency_down | rules for the cables | nobody there hears a knock from the host; the others do, and the program lives |
 | partition, one_way, cut_from | rules for the cables | packets of our own arrive, or not, as the rules say |
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
@@ -18,16 +24,13 @@ A strike at several hosts is proven when it is proven for each of them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
-from holdfast.drills.asking import PATIENCE_S, Asker
-from holdfast.drills.drill import Drill
-from holdfast.drills.observe import Observer
-from holdfast.engines.engine import Questions
+from holdfast.drills.asking import PATIENCE_S
+from holdfast.drills.strike import Strike
+from holdfast.drills.verify_gray import GRAY
 from holdfast.faults import network_check
-from holdfast.faults.fault import Struck, Target
+from holdfast.faults.fault import Target
 from holdfast.lab.verbs import Lab
-from holdfast.topology.model import Instance
 
 LIMIT_S = 6.0
 SWITCHOVER_LIMIT_S = 30.0
@@ -38,28 +41,9 @@ _SILENCE_S = PATIENCE_S * 1.2
 """Longer than an answer may take of a program that counts as in service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strike:
-    """All that a verification may look at.  `instances` are those that were struck, or one for each struck host."""
-
-    drill: Drill
-    instances: tuple[Instance, ...]
-    target: Target
-    evidence: Struck
-    questions: tuple[Questions, ...]
-    reloaded: str
-    printed: Mapping[str, int]
-    """How often each of the processes had printed that before the strike: what it prints when it starts proves no reload."""
-    lab: Lab
-    asker: Asker
-    observer: Observer
-    ended: frozenset[str]
-    """Processes that the service managers reported as ended since the strike."""
-
-
 async def verified(look: Callable[[], Strike]) -> str:
     """Looks again and again until there is proof; returns it in words, or `""` when the time is over."""
-    check = _CHECKS[look().drill.fault]
+    check = CHECKS[look().drill.fault]
     limit_s = SWITCHOVER_LIMIT_S if look().drill.fault == "switchover" else LIMIT_S
     loop = asyncio.get_running_loop()
     until_s = loop.time() + limit_s
@@ -144,6 +128,17 @@ async def _cannot_write(strike: Strike) -> str:
     return _all(proofs)
 
 
+async def _reads_only(strike: Strike) -> str:
+    proofs = []
+    for host in strike.target.hosts:
+        wrote = await strike.lab.run(host, ["sh", "-c", "echo > /var/lib/.holdfast-space"])
+        await strike.lab.run(host, ["rm", "-f", "/var/lib/.holdfast-space"])
+        read = await strike.lab.run(host, ["cat", "/etc/hostname"])
+        refused = wrote.code != 0 and "Read-only file system" in wrote.text
+        proofs.append(f"{host} reads and cannot write: {wrote.text.strip()}" if refused and read.code == 0 else "")
+    return _all(proofs)
+
+
 async def _handed_over(strike: Strike) -> str:
     roles = strike.observer.standing.role
     leaders = [
@@ -171,9 +166,9 @@ async def _measured(strike: Strike) -> str:
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
 
 
-_CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
+CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
     "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
-    **{name: _measured for name in network_check.CHECKS},
+    "disk_read_only": _reads_only, **GRAY, **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

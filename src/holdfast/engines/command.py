@@ -150,8 +150,8 @@ def _folders_named(run: str, folder: Path) -> list[str]:
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     return (
-        Delay(name="the service manager starts it again", low_s=0.1, high_s=0.1, setting="restart", source="RestartSec"),
-        Delay(name="the program starts", low_s=0.1, high_s=3.0, kind="work", source="depends on the program"),
+        Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
+        Delay(step="start", name="the program starts", low_s=0.1, high_s=3.0, kind="work", source="depends on the program"),
     )
 
 

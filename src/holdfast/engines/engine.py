@@ -12,11 +12,29 @@ from holdfast.blueprint import File, Process, Site
 from holdfast.errors import Problem
 from holdfast.topology.model import Declared, Instance, Topology
 
+Step = Literal[
+    "out_silent", "out_refused", "in", "ask_elsewhere", "connect", "vip_missed", "vip_released", "learned", "lease", "revoke",
+    "turn", "poll", "promote", "handover", "recover", "sync_given_up", "retry_store", "election", "elected", "restart", "start",
+]
+"""What a delay is a step of, so that a promise can be composed of the steps of several engines.
+
+out_silent, out_refused, in: a balancer takes an instance out that answers nothing, or says no, or takes it in.
+ask_elsewhere, connect: it asks another instance after this long without an answer, or without a connection.
+vip_missed, vip_released, learned: a virtual IP's silent host is missed, a dead balancer's host gives it up, neighbours learn it.
+lease, revoke, turn, poll, promote: of a primary's lease, until a standby leads.  handover: a primary shuts down in good order.
+recover: a crashed primary starts again in place.  sync_given_up: commits no longer wait for a lost synchronous standby.
+retry_store: how long a primary tries its store again before it steps down.
+election, elected: a consensus store misses its leader and has another.
+restart, start: the service manager starts a program again, and it is ready.
+client, lasts, seen: of no engine: what the client does, how long the fault lasts, what measuring adds.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
     """One step of a failover, with bounds in seconds.  `timer` transfers to production, `work` does not."""
 
+    step: Step
     name: str
     low_s: float
     high_s: float

@@ -112,10 +112,11 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     timeout_s = settings.election_timeout
     return (
         Delay(
-            name="followers miss the leader", low_s=max(0.0, timeout_s - settings.heartbeat), high_s=2 * timeout_s,
+            step="election", name="followers miss the leader",
+            low_s=max(0.0, timeout_s - settings.heartbeat), high_s=2 * timeout_s,
             setting="election_timeout", source=f"{TUNING}; raft draws each wait between one and two election timeouts",
         ),
-        Delay(name="a new leader is elected", low_s=0.005, high_s=0.2, kind="work", source="measured"),
+        Delay(step="elected", name="a new leader is elected", low_s=0.005, high_s=0.2, kind="work", source="measured"),
     )
 
 

@@ -186,22 +186,33 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
     return (
         Delay(
-            name="a silent instance is taken out", low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
+            step="out_silent", name="a silent instance is taken out",
+            low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
             high_s=settings.fall * (interval_s + timeout_s), setting="check_interval, check_timeout, fall",
             source=f"{MANUAL}: inter, fall; timeout check",
         ),
         Delay(
-            name="an instance that says no is taken out", low_s=(settings.fall - 1) * interval_s,
+            step="out_refused", name="an instance that says no is taken out",
+            low_s=(settings.fall - 1) * interval_s,
             high_s=settings.fall * interval_s, setting="check_interval, fall", source=f"{MANUAL}: inter, fall",
         ),
         Delay(
-            name="an instance is taken in", low_s=(settings.rise - 1) * interval_s, high_s=settings.rise * interval_s,
+            step="in", name="an instance is taken in",
+            low_s=(settings.rise - 1) * interval_s, high_s=settings.rise * interval_s,
             setting="check_interval, rise", source=f"{MANUAL}: downinter, rise",
         ),
         Delay(
-            name="a GET is asked of another host", low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
+            step="ask_elsewhere", name="a GET is asked of another host",
+            low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
             setting="retry_after", source=f"{MANUAL}: retry-on response-timeout",
         ),
+        Delay(
+            step="connect", name="a connection is tried with another host", low_s=settings.connect_timeout,
+            high_s=settings.connect_timeout + 0.05, setting="connect_timeout",
+            source=f"{MANUAL}: timeout connect, option redispatch",
+        ),
+        Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
+        Delay(step="start", name="the balancer starts", low_s=0.02, high_s=0.5, kind="work", source="measured"),
     )
 
 

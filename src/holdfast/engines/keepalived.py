@@ -153,15 +153,18 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     skew_s = (256 - lowest) * advert_s / 256
     return (
         Delay(
-            name="the virtual IP's host is missed", low_s=2 * advert_s, high_s=3 * advert_s + skew_s, setting="advert",
+            step="vip_missed", name="the virtual IP's host is missed",
+            low_s=2 * advert_s, high_s=3 * advert_s + skew_s, setting="advert",
             source="RFC 5798, 6.1: Master_Down_Interval = 3 * advert + skew",
         ),
         Delay(
-            name="a dead balancer's host gives the virtual IP up", low_s=(CHECK_FALL - 1) * CHECK_INTERVAL_S,
+            step="vip_released", name="a dead balancer's host gives the virtual IP up",
+            low_s=(CHECK_FALL - 1) * CHECK_INTERVAL_S,
             high_s=CHECK_FALL * (CHECK_INTERVAL_S + CHECK_TIMEOUT_S) + advert_s, setting="vrrp_script interval, timeout, fall",
             source="keepalived.conf(5): vrrp_script",
         ),
-        Delay(name="neighbours learn the new host", low_s=0.0, high_s=0.1, kind="work", source="gratuitous ARP; measured"),
+        Delay(step="learned", name="neighbours learn the new host", low_s=0.0, high_s=0.1, kind="work",
+              source="gratuitous ARP; measured"),
     )
 
 

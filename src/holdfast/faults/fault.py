@@ -9,10 +9,12 @@
         finally:
             ...
 
-Mending stands in `finally`: it runs after the hold, after an error, and where the breaking itself failed half-way.
+Mending stands in `finally`: it runs after the hold, after an error (which is raised at the `yield`), and where the breaking
+itself failed half-way.  So whatever mends stands around the `yield` itself: in a `with`, never in a generator that is only
+looped over, whose own `finally` nobody would run in time.
 
 The conductor resolves the target before, checks the strike by another route after, and mends within a deadline, shielded
-from Ctrl-C.  What a lab cannot do (`needs`) is skipped by name.
+from Ctrl-C.  What a lab cannot do (`needs`, and `also` where it depends on the settings) is skipped by name.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -29,6 +31,14 @@ class Settings(BaseModel):
     """What a user may write about a fault, besides target and duration.  This one takes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """Where a tier speaks HTTP: its port on each host, and the path that says whether an instance may serve."""
+
+    port: int
+    health: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,12 @@ class Target:
     reloads: str = ""
     """The signal upon which the program reads its files again."""
     seed: int = 0
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The TCP ports of every tier."""
+    front: Front | None = None
+    """Of the struck tier, if it speaks HTTP."""
+    program: str = ""
+    """Where the program is that the fault itself works with."""
     change: Callable[[], Awaitable[str]] | None = None
     in_service: Callable[[str], Awaitable[None]] | None = None
     names_process: bool = False
@@ -92,6 +108,8 @@ class Fault:
     """A fault of the catalogue.
 
     needs: the lab's ability without which it is skipped.
+    also: more abilities that some settings need.
+    program: a program of the machine (by its name in `lab.doctor`) that the fault itself works with.
     planned: the operator wants it; nobody is broken, and stateless tiers promise no error.
     of_process: it strikes programs; else it strikes hosts.
     settings: what the user may write besides.
@@ -104,34 +122,26 @@ class Fault:
     summary: str
     settings: type[Settings]
     strike: Callable[[Lab, Target], AbstractAsyncContextManager[Struck]] = field(repr=False)
+    also: Callable[[Any], tuple[str, ...]] = field(repr=False, default=lambda settings: ())
+    program: str = ""
+
+    def abilities(self, settings: Any = None) -> tuple[str, ...]:
+        """All that a lab must be able to do for it, with these settings."""
+        return (self.needs, *(self.also(settings) if settings is not None else ()))
 
 
 Steps = Callable[[Lab, Target], AsyncIterator[Struck]]
 
 
 def fault(
-    *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings
+    *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings,
+    also: Callable[[Any], tuple[str, ...]] = lambda settings: (), program: str = "",
 ) -> Callable[[Steps], Fault]:
     def made(function: Steps) -> Fault:
         assert function.__doc__, "a fault shows in its docstring the YAML that a user would write"
         return Fault(
             name=function.__name__, needs=needs, planned=planned, of_process=of_process, settings=settings,
-            summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(_always_mending(function)),
+            summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(function), also=also, program=program,
         )  # fmt: skip
 
     return made
-
-
-def _always_mending(function: Steps) -> Steps:
-    """An error in the `with` body is raised after the mending, not into the generator."""
-
-    async def struck(lab: Lab, target: Target) -> AsyncIterator[Struck]:
-        steps = function(lab, target)
-        evidence = await anext(steps)
-        try:
-            yield evidence
-        finally:
-            async for _ in steps:
-                raise AssertionError(f"{function.__name__} yields twice")
-
-    return struck

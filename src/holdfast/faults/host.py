@@ -31,7 +31,7 @@ class PowerCut(Settings):
     confirms meanwhile exists on it alone."""
 
 
-@fault(needs="power", settings=PowerCut)
+@fault(needs="power", settings=PowerCut, also=lambda settings: ("shape",) if settings.unheard else ())
 async def power_cut(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """The plug is pulled: the host is gone and nobody is told; later it boots with the disk it had.
 

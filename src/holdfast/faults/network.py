@@ -7,6 +7,7 @@ so that a round trip shows them once; a slow link is slow both ways.
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from pydantic import Field
@@ -87,7 +88,8 @@ def cut_rules(pairs: Pairs, ports: Iterable[int] = ()) -> list[Rule]:
     return [Rule(source=a, target=b, drop=1.0, ports=frozenset(ports)) for a, b in sorted(pairs)]
 
 
-async def _shaped(lab: Lab, rules: Sequence[Rule], said: str) -> AsyncIterator[Struck]:
+@asynccontextmanager
+async def shaped(lab: Lab, rules: Sequence[Rule], said: str) -> AsyncIterator[Struck]:
     try:
         await lab.shape(rules)
         yield Struck(said=said)
@@ -103,7 +105,7 @@ async def partition(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """
     pairs = partitioned(target)
     said = ", ".join(f"{a} and {b}" for a, b in sorted(pairs) if a < b)
-    async for struck in _shaped(lab, cut_rules(pairs), f"cut from each other: {said}"):
+    async with shaped(lab, cut_rules(pairs), f"cut from each other: {said}") as struck:
         yield struck
 
 
@@ -125,7 +127,7 @@ async def one_way(lab: Lab, target: Target) -> AsyncIterator[Struck]:
         Rule(source=host if sent else ANYONE, target=ANYONE if sent else host, drop=1.0, spares_arp=True) for host in target.hosts
     ]
     said = f"nobody hears {target}" if sent else f"{target} hears nobody"
-    async for struck in _shaped(lab, rules, said):
+    async with shaped(lab, rules, said) as struck:
         yield struck
 
 
@@ -142,7 +144,7 @@ async def loss(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """
     share = target.settings.share
     rules = [Rule(source=host, drop=share, seed=target.seed + number) for number, host in enumerate(target.hosts)]
-    async for struck in _shaped(lab, rules, f"{written_share(share)} of what {target} sends is lost"):
+    async with shaped(lab, rules, f"{written_share(share)} of what {target} sends is lost") as struck:
         yield struck
 
 
@@ -167,7 +169,7 @@ async def delay(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     ]
     said = f"what {target} sends takes {shown_seconds(wanted.delay)} longer"
     said += f", give or take {shown_seconds(jitter_s)}" if jitter_s else ""
-    async for struck in _shaped(lab, rules, said):
+    async with shaped(lab, rules, said) as struck:
         yield struck
 
 
@@ -185,7 +187,7 @@ async def slow_link(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     rate = float(target.settings.rate)
     rules = [Rule(source=host, rate_bytes_per_s=rate) for host in target.hosts]
     rules += [Rule(target=host, rate_bytes_per_s=rate) for host in target.hosts]
-    async for struck in _shaped(lab, rules, f"the cable of {target} carries {rate / 1e6:g} MB/s"):
+    async with shaped(lab, rules, f"the cable of {target} carries {rate / 1e6:g} MB/s") as struck:
         yield struck
 
 
@@ -223,5 +225,5 @@ async def cut_from(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     pairs = cut_off(target)
     said = f"{target} is cut from {wanted.from_}"
     said += f" on port {', '.join(map(str, wanted.ports))}" if wanted.ports else ""
-    async for struck in _shaped(lab, cut_rules(pairs, wanted.ports), said):
+    async with shaped(lab, cut_rules(pairs, wanted.ports), said) as struck:
         yield struck

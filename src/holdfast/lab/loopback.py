@@ -21,7 +21,7 @@ from holdfast.errors import NOT_CLEANED, Problem, Refused
 from holdfast.lab.agent import Agent
 from holdfast.lab.files import as_message
 from holdfast.lab.users import Users, users_for
-from holdfast.lab.verbs import Happening, HostGone, Lab, Output, Rule, State
+from holdfast.lab.verbs import CLOCK_FILE, Happening, HostGone, Lab, Output, Rule, State
 
 T = TypeVar("T")
 
@@ -32,8 +32,11 @@ _LEAST_FREE_BYTES = 256 << 20
 WHY_NOT = {
     "power": "hosts are only processes here: the kernel would close their connections and so tell everyone, as no power cut does",
     "wire": "all hosts share this machine's one network, so there is no cable to pull",
-    "disk": "all hosts share this machine's disk, which must not be filled",
+    "disk": "all hosts share this machine's disk, which must be neither filled nor protected",
     "shape": "all hosts share this machine's one network, which nobody else would like to be slow",
+    "stall": "all hosts share this machine's disk, which nobody else would like to wait for",
+    "front": "all hosts share this machine's one network, so nothing can be put between a program and who asks it",
+    "memory": "a memory limit is a folder of the machine, which nobody here would remove after kill -9",
     "shell": "a host has no file system and no network of its own here; its files are in the run's folder, beneath hosts/",
 }
 
@@ -42,7 +45,7 @@ class LoopbackLab:
     """See `Lab`.  `folder` is the run's own: logs stay there, the hosts' files go when the lab does."""
 
     name = "loopback"
-    can = frozenset({"signal", "pause", "publish", "check"})
+    can = frozenset({"signal", "pause", "publish", "check", "clock"})
 
     def __init__(
         self, blueprint: Blueprint, secrets: Mapping[str, str], folder: Path, users: Users, tasks: asyncio.TaskGroup
@@ -165,6 +168,12 @@ class LoopbackLab:
 
     async def shape(self, rules: Sequence[Rule]) -> None:
         raise OSError(self.why_not("shape"))
+
+    async def shift_clock(self, host: str, by_s: float) -> None:
+        await self._agent(host).ask("replace", path=CLOCK_FILE, text=f"{by_s:+.3f}\n")
+
+    def troubles(self) -> tuple[str, ...]:
+        return ()
 
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset({self.blueprint.host(host).address})

@@ -29,6 +29,15 @@ def everyone_below(root: int) -> list[int]:
     return found
 
 
+def number_within(pid: int) -> int:
+    """The number that a process has in the innermost namespace of processes (its host's); 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as lines:
+            return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), pid)
+    except OSError:
+        return 0
+
+
 def signal_all(pids: Iterable[int], number: int) -> None:
     """Those that are gone already need none."""
     for pid in pids:

@@ -23,6 +23,7 @@ from holdfast.lab.commands import Commands
 from holdfast.lab.launch import Place, launch
 from holdfast.lab.processes import everyone_below, signal_all, stat_of
 from holdfast.lab.segments import Segments
+from holdfast.lab.writing import Writing
 
 _LONGEST_WAIT_S = 0.5
 _GRACE_S = 10.0
@@ -50,14 +51,18 @@ class Supervisor:
         self.place = place
         self.kept: dict[str, Kept] = {}
         self.paused = False
+        self.spared = 0
+        """A process that is no program of the host's, but serves its disk."""
         self.segments = None if os.getpid() == 1 else Segments(self.everyone, (place.uid, place.gid))
         """As process 1 there is nothing to do: a namespace takes its segments with it."""
         self.unread = b""
         self.selector = selectors.DefaultSelector()
         self.commands = Commands(place, self.selector, self._say)
+        writing = Writing(place)
         self.verbs: dict[str, Callable[..., Any]] = {
-            "keep": self.keep, "write": self.write, "make_directories": self.make_directories, "start": self.start,
-            "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, **(verbs or {}),
+            "keep": self.keep, "write": writing.write, "make_directories": writing.make_directories, "start": self.start,
+            "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, "tree": self.tree,
+            "forget": self.forget, "replace": writing.replace, **(verbs or {}),
         }  # fmt: skip
         self.answered_later: dict[str, Callable[..., None]] = {"run": self.commands.run, "stop": self.stop}
 
@@ -203,6 +208,17 @@ class Supervisor:
         except (OSError, ValueError):
             return 0
 
+    def tree(self, process: str) -> list[int]:
+        """Everything that belongs to it: what runs beneath it, and beneath the processes inside, which may have left it."""
+        roots = {self.kept[process].pid, *(self.pid_of(process, inner) for inner in self.kept[process].spec["inner"])} - {0}
+        return sorted(roots | {pid for root in roots for pid in everyone_below(root)})
+
+    def forget(self, process: str) -> None:
+        """It ends at once, if it is there, and is kept no more."""
+        kept = self.kept.pop(process, None)
+        if kept and kept.pid:
+            signal_all([kept.pid], signal.SIGKILL)
+
     def states(self) -> list[dict[str, Any]]:
         found = []
         for name, kept in self.kept.items():
@@ -224,7 +240,7 @@ class Supervisor:
     def everyone(self) -> list[int]:
         """Every process of this host but the supervisor."""
         if os.getpid() == 1:
-            return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+            return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, self.spared)]
         return everyone_below(os.getpid())
 
     def pause(self) -> int:
@@ -241,23 +257,6 @@ class Supervisor:
     def resume(self) -> None:
         self.paused = False
         signal_all(self.everyone(), signal.SIGCONT)
-
-    def write(self, path: str, text: str, mode: int, user: str = "root") -> None:
-        place = self.place.path(path)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "w") as opened:
-            opened.write(text)
-        os.chmod(place, mode)
-        self.place.give(place, user)
-
-    def make_directories(self, directories: dict[str, int], user: str) -> None:
-        for path, mode in directories.items():
-            place = self.place.path(path)
-            os.makedirs(place, exist_ok=True)
-            os.chmod(place, mode)
-        for path in directories:  # only now: in another's directory even root may not be allowed to make one
-            self.place.give(self.place.path(path), user)
 
     # ---- the end
 

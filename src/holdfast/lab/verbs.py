@@ -12,9 +12,16 @@ from holdfast.blueprint import Blueprint
 
 T = TypeVar("T")
 
-Ability = Literal["signal", "pause", "power", "wire", "shape", "disk", "shell", "publish", "check"]
+Ability = Literal[
+    "signal", "pause", "power", "wire", "shape", "disk", "shell", "publish", "check", "memory", "clock", "front", "stall",
+]  # fmt: skip
 """signal: kill or stop one process; pause: a whole host; power: cut and boot a host; wire: take a host off the network;
-shape: lose, delay or slow down what hosts send to each other; disk: fill a host's disk."""
+shape: lose, delay or slow down what hosts send to each other; disk: fill or protect a host's disk; memory: limit what a process
+may get; clock: shift the time that programs see; front: put a program in front of another one's port;
+stall: make a host's disk wait."""
+
+CLOCK_FILE = "/etc/holdfast-clock"
+"""Where programs whose clock can be shifted find by how much; each host has its own."""
 
 Life = Literal["running", "stopped", "waiting", "gone"]
 """stopped: SIGSTOP or traced; waiting: the service manager will start it again; gone: not there and not coming."""
@@ -137,12 +144,55 @@ class Lab(Protocol):
         """
         ...
 
+    async def divert(self, host: str, port: int, argv: Sequence[str], listens: int) -> None:
+        """Run this program on the host; what comes over the network for the TCP port now reaches `listens`, where it answers.
+
+        Raises OSError where it does not listen there.  Connections that others had to the port are reset; the host's own
+        programs still reach it as before.
+        """
+        ...
+
+    async def undivert(self, host: str) -> None:
+        """All ports of the host are its own programs' again, and the program in front is gone."""
+        ...
+
     async def fill_disk(self, host: str, *, full: bool) -> None:
         """Not a byte is free on the host's disk any more, or all of it is as before."""
         ...
 
     async def free_disk(self, host: str) -> int:
         """Bytes."""
+        ...
+
+    async def stall_disk(self, host: str, *, on: bool) -> None:
+        """Whoever asks the disk for anything beneath /var/lib waits until this is called again."""
+        ...
+
+    async def protect_disk(self, host: str, *, on: bool) -> None:
+        """Nothing can be written to the host's disk any more, or again.
+
+        A kernel protects no disk with files open for writing, so its programs are killed first; their service manager starts
+        them again.
+        """
+        ...
+
+    async def limit_memory(self, process: str, limit_bytes: int | None) -> None:
+        """The process and what runs beneath it may get this much memory from now on, or as much as they like again.
+
+        Asked again it takes in those that came since, and leaves the limit.
+        """
+        ...
+
+    async def oom_kills(self, process: str) -> int:
+        """How often the kernel killed for want of memory since the process is limited."""
+        ...
+
+    async def shift_clock(self, host: str, by_s: float) -> None:
+        """The wall clock of its programs that can be shifted goes wrong by so much; 0: right."""
+        ...
+
+    def troubles(self) -> tuple[str, ...]:
+        """What of the lab itself broke since it came up, and so falsifies what is measured; the list only grows."""
         ...
 
     async def addresses(self, host: str) -> frozenset[str]:

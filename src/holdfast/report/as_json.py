@@ -3,7 +3,7 @@
 Durations are seconds and end in `_s`; null is unknown, except where `unbounded` says that an outage had no end.
 """
 
-from math import isinf
+from math import inf, isinf
 from typing import Any
 
 from holdfast.record.measure import PathMeasure
@@ -11,6 +11,7 @@ from holdfast.record.repeats import Repeated, Spread
 from holdfast.report.compare import Comparison, finite
 from holdfast.report.findings import Finding, Judged, Report
 from holdfast.report.objectives import doubt
+from holdfast.report.promised import Promised
 from holdfast.report.repeated import verdicts
 
 SCHEMA = "holdfast.report/1"
@@ -71,6 +72,7 @@ def _drill(drill: Judged) -> dict[str, Any]:
         "redundancy_back_after_s": measured.redundancy_back_after_s,
         "objectives": dict(drill.objectives),
         "findings": [_finding(finding) for finding in drill.findings],
+        "promises": [_promised(promise) for promise in drill.promises],
         "paths": [_path(path, measured.struck_at_s or 0.0) for path in measured.paths],
         "evidence": dict(measured.evidence),
     }
@@ -87,6 +89,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "objective": finding.objective, "probe": finding.probe, "limit": finding.limit, "measured": finding.measured,
         "met": finding.met, "sentence": finding.sentence,
+    }
+
+
+def _promised(promise: Promised) -> dict[str, Any]:
+    return {
+        "probe": promise.probe,
+        "low_s": promise.low_s,
+        "high_s": None if promise.high_s is None else finite(promise.high_s),
+        "unbounded": promise.high_s == inf,
+        "measured_s": None if promise.measured_s is None else finite(promise.measured_s),
+        "kept": promise.kept,
+        "given": promise.given,
+        "reason": promise.reason,
+        "chain": [dict(step) for step in promise.chain],
+        "sentence": promise.sentence,
     }
 
 

@@ -6,7 +6,7 @@ from holdfast.quantities import shown_seconds
 from holdfast.record.event import Event
 from holdfast.record.measure import Audited, PathMeasure
 from holdfast.record.store import Record
-from holdfast.report import happened, words
+from holdfast.report import bars, happened, words
 from holdfast.report.chart import timeline
 from holdfast.report.findings import Finding, Judged
 
@@ -55,6 +55,7 @@ def card(record: Record, drill: Judged, number: int) -> str:
         f'<div class="title"><h2><span>{number}</span>{escape(measured.name)}</h2>'
         f'{pill(drill.verdict)}</div><p class="quiet">{escape(what)}</p>{reason}'
         f'{f"<dl class=numbers>{numbers}</dl>" if measured.paths else ""}{explained}{drawing}{_findings(drill.findings)}'
+        f'{bars.promises(drill.promises)}'
         f"{_audits(measured.audits)}{_paths(measured.paths)}{_events(record, drill)}</article>"
     )
 

@@ -29,6 +29,7 @@ from holdfast.report import words
 from holdfast.report.baseline import Baseline, baseline_of
 from holdfast.report.compare import Comparison, Row, compare, finite
 from holdfast.report.objectives import NOTHING_DECLARED, NOTHING_MEASURED, Finding, declared, findings, measured, not_judged
+from holdfast.report.promised import Promised, promised
 
 __all__ = ["DrillVerdict", "EXIT_CODES", "Finding", "Judged", "Report", "RunVerdict", "judge"]
 
@@ -62,12 +63,19 @@ class Judged:
     objectives: Mapping[str, Any]
     note: str = ""
     """Why there is nothing to judge, where the measuring says nothing of it."""
+    promises: tuple[Promised, ...] = ()
+    """What was predicted for each path, beside what it saw; it takes no part in the verdict."""
 
     @property
     def reason(self) -> str:
         """Why it has no judgement, in a sentence."""
         unmeasured = "; ".join(finding.sentence for finding in self.findings if finding.met is None)
         return self.measure.reason or self.note or unmeasured or words.MEANINGS[self.verdict]
+
+    @property
+    def missed(self) -> tuple[Promised, ...]:
+        """Promises that the measurement lies outside of."""
+        return tuple(promise for promise in self.promises if promise.kept is False)
 
     @property
     def violations(self) -> tuple[Finding, ...]:
@@ -135,10 +143,14 @@ def judge(record: Record, *, strict: bool = False, baseline: Baseline | None = N
     """
     limits = record.meta.get("objectives") or {}
     probes = record.meta.get("probes") or {}
-    own = {entry["name"]: entry.get("objectives") or {} for entry in record.meta.get("drills") or ()}
+    planned = {entry["name"]: entry for entry in record.meta.get("drills") or ()}
+    own = {name: entry.get("objectives") or {} for name, entry in planned.items()}
     drills = tuple(
         _judged(drill, {**limits, **{key: limit for key, limit in own.get(drill.name, {}).items() if limit is not None}}, probes)
         for drill in measure(record)
+    )
+    drills = tuple(
+        replace(drill, promises=promised(drill.measure, planned.get(drill.measure.name, {}), record.events)) for drill in drills
     )
     repeated = repeats([drill.measure for drill in drills], bases(record))
     comparison = compare(baseline, baseline_of(record)) if baseline else None

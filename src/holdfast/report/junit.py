@@ -53,6 +53,7 @@ def _case(suite: ElementTree.Element, report: Report, drill: Judged) -> None:
             f"read outage: {words.worst_outage(measured, writes=False)}",
             f"errors: {measured.errors}", f"ambiguous: {measured.ambiguous}", f"lost writes: {words.lost(measured)}",
             f"redundancy back after: {words.redundancy(measured)}", *sentences,
+            *(f"{'promise missed: ' if promise.kept is False else ''}{promise.sentence}" for promise in drill.promises),
         ]))
 
 

@@ -51,6 +51,36 @@ class Finding(Told):
     sentence: str
 
 
+class Step(Told):
+    name: str
+    low_s: float | None
+    """Null, as `high_s`: as long as the fault lasts."""
+    high_s: float | None
+    kind: Literal["timer", "work"]
+    """A timer transfers to production, work does not."""
+    setting: str
+    source: str
+
+
+class Promise(Told):
+    """What was predicted for one path, beside what it saw.  It takes no part in the verdict."""
+
+    probe: str
+    low_s: float | None
+    """Null: nothing was promised, for `reason`."""
+    high_s: float | None
+    unbounded: bool
+    """Only mending ends it, so there is no upper bound."""
+    measured_s: float | None
+    """The sum of the outages, or the longest gap between good answers where that is longer; null: no end, or in doubt."""
+    kept: bool | None
+    given: str
+    """The case that the strike turned out to be."""
+    reason: str
+    chain: list[Step]
+    sentence: str
+
+
 class Outage(Told):
     began_after_s: float
     """Seconds from the strike; a little below zero where the last good answer came before it."""
@@ -140,6 +170,7 @@ class Drill(Told):
     redundancy_back_after_s: float | None
     objectives: dict[str, Number | None]
     findings: list[Finding]
+    promises: list[Promise]
     paths: list[Path]
     evidence: dict[str, Any]
     """By the fault (`struck`) and by another route (`verified`)."""

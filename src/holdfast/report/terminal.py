@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from holdfast.report import repeated, words
 from holdfast.report.compare import Comparison
 from holdfast.report.findings import Judged, Report
+from holdfast.report.promised import Promised, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ NARROW = 72
 
 COLOURS = {"met": "green", "violated": "bold red", "incomplete": "yellow", "skipped": "yellow"}
 OTHERWISE = "magenta"
+MISSED = "bold magenta"
 
 
 def wants_colour(stream: object) -> bool:
@@ -58,10 +60,15 @@ def table(
         console.print(Text(line, "dim"))
     if report.is_repeated:
         console.print(Text(f"each number: {repeated.HEADING}", "dim"))
+    if kept := counted([promise for drill in report.drills for promise in drill.promises]):
+        beneath = "" if report.is_repeated or width < NARROW else "beneath each outage what was promised for it; "
+        console.print(Text(f"{beneath}{kept}", "dim"))
     if width < WIDE and words.objectives(report.objectives):
         console.print(Text(f"objective: {words.objectives(report.objectives)}", "dim"))
     for sentence in violated(report):
         console.print(Text(sentence, "red"))
+    for sentence in missed(report):
+        console.print(Text(sentence, OTHERWISE))
     for sentence in _unmeasured(report):
         console.print(Text(sentence, OTHERWISE))
     for heading, lines in _below(report, page_path, record_path or report.record_path):
@@ -78,6 +85,11 @@ def violated(report: Report) -> tuple[str, ...]:
     return tuple(
         f"{drill.measure.name}: {finding.sentence}" for drill in report.drills for finding in drill.violations
     )
+
+
+def missed(report: Report) -> tuple[str, ...]:
+    """One sentence for each promise that the measurement lies outside of."""
+    return tuple(f"{drill.measure.name}: promise missed: {each.sentence}" for drill in report.drills for each in drill.missed)
 
 
 def beside(comparison: Comparison) -> list[str]:
@@ -155,12 +167,26 @@ def _repeated_rows(made: "Table", report: Report, wide: bool) -> None:
 
 
 def _cells(drill: Judged) -> tuple["str | object", ...]:
-    """The numbers of a drill, red where they violate an objective."""
+    """The numbers of a drill, red where they violate an objective, and beneath an outage what was promised."""
     from rich.text import Text
 
     if not drill.measure.paths:
         return ("–",) * 6
-    return tuple(Text(value, "red" if objective in drill.violated else "") for objective, value in numbers(drill))
+    cells = []
+    for objective, value in numbers(drill):
+        text = Text(value, "red" if objective in drill.violated else "")
+        if promise := shown_promise(drill, objective):
+            text.append(f"\n{promise.short}", MISSED if promise.kept is False else "dim")
+        cells.append(text)
+    return tuple(cells)
+
+
+def shown_promise(drill: Judged, objective: str) -> Promised | None:
+    """The promise beneath an outage: of the path whose outage is shown."""
+    if objective not in ("write_outage_s", "read_outage_s"):
+        return None
+    worst = words.worst(drill.measure, writes=objective == "write_outage_s")
+    return next((each for each in drill.promises if worst and each.probe == worst.probe and each.short), None)
 
 
 def numbers(drill: Judged) -> tuple[tuple[str, str], ...]:

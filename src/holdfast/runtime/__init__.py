@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from holdfast.runtime.fallback import Fallback as Fallback
     from holdfast.runtime.hedge import Hedge as Hedge
     from holdfast.runtime.pipeline import Pipeline as Pipeline
+    from holdfast.runtime.policies import policies_from as policies_from
     from holdfast.runtime.rate_limiter import RateLimiter as RateLimiter
     from holdfast.runtime.registry import BreakerRegistry as BreakerRegistry
     from holdfast.runtime.rejections import BulkheadFull as BulkheadFull
@@ -68,6 +69,7 @@ _EXPORTS = {
     "Hedge": "holdfast.runtime.hedge",
     "NoEndpoint": "holdfast.runtime.rejections",
     "Pipeline": "holdfast.runtime.pipeline",
+    "policies_from": "holdfast.runtime.policies",
     "RateLimited": "holdfast.runtime.rejections",
     "RateLimiter": "holdfast.runtime.rate_limiter",
     "Rejected": "holdfast.runtime.errors",

@@ -5,13 +5,13 @@ advance.
 from __future__ import annotations
 
 import time
-from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.concurrency import AIMD, Gradient, Window
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import BulkheadFull
 from holdfast.runtime.slots import Slots
 
@@ -65,7 +65,7 @@ class AdaptiveLimiter:
         self.window_calls = checks.whole("window_calls", window_calls, low=1)
         self._is_drop = checks.matcher("dropped_on", dropped_on)
         self._slots = Slots(int(self._limit), checks.whole("max_waiting", max_waiting, low=0))
-        self.name, self._clock, self._lock = name, clock, RLock()
+        self.name, self._clock, self._lock = name, clock, new_lock()
         self._memory: Any = None
         self._begin(clock())
 

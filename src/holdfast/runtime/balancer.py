@@ -7,13 +7,13 @@ of them, because when most seem down it is more likely us; the choice is made by
 from __future__ import annotations
 
 import time
-from _thread import RLock
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.choosing import RoundRobin
+from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import NoEndpoint
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Balancer:
             raise ValueError(f"choice is {choice!r}; it must be RoundRobin(), TwoChoices(), Weighted() or ConsistentHash()")
         if ejection is not None and not isinstance(ejection, Ejection):
             raise ValueError(f"ejection is {ejection!r}; it must be an Ejection or None")
-        self.ejection, self.name, self._clock, self._lock, self._numbers = ejection, name, clock, RLock(), 0
+        self.ejection, self.name, self._clock, self._lock, self._numbers = ejection, name, clock, new_lock(), 0
         self._fails = checks.matcher("failed_on", failed_on)
         self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
         self._by_address: dict[Any, Endpoint] = {}

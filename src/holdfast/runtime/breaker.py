@@ -7,18 +7,18 @@ The lock may be taken twice by one thread, because a garbage collection or a sig
 
 from __future__ import annotations
 
-from _thread import RLock
 from math import inf
 from sys import _getframe
 from time import monotonic
 
 from holdfast.runtime import breaker_judge as judge
-from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing, check_state
+from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing, check_state, next_wait_s
 from holdfast.runtime.breaker_permit import LEFT, Permit, Ready, entered, left
 from holdfast.runtime.breaker_settings import BreakerSettings
 from holdfast.runtime.breaker_windows import counter, one_step, value_of
 from holdfast.runtime.breaker_wrap import acall, call, wrapped
 from holdfast.runtime.errors import CircuitOpenError
+from holdfast.runtime.locks import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class CircuitBreaker:
         self._settings = BreakerSettings() if settings is None else settings
         self._clock = clock
         self._random = random
-        self._lock = RLock()
+        self._lock = new_lock()
         self._listeners: tuple[tuple[frozenset[Kind], Listener], ...] = ()
         self._inside: dict[object, Any] = {}
         self._past = (0, 0, 0, 0)
@@ -86,7 +86,11 @@ class CircuitBreaker:
 
     def acquire(self) -> Permit:
         """A permit, to be ended with `success()`, `failure()` or `ignore()`, or used as `with breaker.acquire() as permit:`."""
-        return Permit(self, self._admit(), self._clock())
+        started_s = self._clock()  # first: a clock that raises must not take a trial with it
+        return Permit(self, self._admit(), started_s)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a circuit breaker cannot be copied or pickled: pickle its settings and make another one of them")
 
     def __enter__(self) -> CircuitBreaker:
         era = self._era
@@ -230,7 +234,13 @@ class CircuitBreaker:
     def _end(self, era: Era, outcome: Outcome, started_s: float | None, error: BaseException | None) -> bool:
         """Whether it counted: not when the era is over."""
         news: list[dict[str, Any]] = []
-        now_s = self._clock()
+        try:
+            now_s = self._clock()
+        except BaseException:
+            with self._lock:
+                if era is self._era:
+                    era.record(-inf, "ignored", False)
+            raise
         duration_s = None if started_s is None else now_s - started_s
         limit_s = era.settings.slow_call_s
         slow = limit_s is not None and duration_s is not None and duration_s >= limit_s
@@ -259,7 +269,7 @@ class CircuitBreaker:
             self._wait_s = 0.0
             era = Counting(state, number, settings, at_s, self._may_be_quick())
         elif state == "open":
-            wait_s = self._next_wait_s() if for_s is None else for_s
+            wait_s = next_wait_s(self) if for_s is None else for_s
             era = Standing(state, number, settings, at_s, at_s + wait_s)
         else:
             era = Standing(state, number, settings, at_s, inf)
@@ -271,17 +281,6 @@ class CircuitBreaker:
         self._opened += state == "open"
         event = {"kind": "state", "at_s": at_s, "era": number, "state": state, "previous": old.state}
         news.append({**event, "reason": reason, "retry_after_s": wait_s})
-
-    def _next_wait_s(self) -> float:
-        settings = self._settings
-        self._wait_s = min(self._wait_s * settings.open_growth, settings.open_at_most_s) if self._wait_s else settings.open_s
-        if not settings.open_jitter:
-            return self._wait_s
-        if self._random is None:
-            from random import Random
-
-            self._random = Random()
-        return self._wait_s * (1.0 - settings.open_jitter * self._random.random())
 
     def _listen(self, change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> None:
         with self._lock:

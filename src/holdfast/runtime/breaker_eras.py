@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from holdfast.runtime.breaker import CircuitBreaker
     from holdfast.runtime.breaker_settings import BreakerSettings
 
     State = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
@@ -52,7 +53,7 @@ class Counting:
         self.slow_s = inf if settings.slow_call_s is None else settings.slow_call_s
         self.window: CountWindow | TimeWindow
         if settings.window_s is None:
-            self.window = CountWindow(settings.window_calls)
+            self.window = CountWindow(settings.window_calls, settings.slow_call_s is not None)
         else:
             self.window = TimeWindow(settings.window_s, settings.window_buckets, now_s)
         self.fast = self.window.fast
@@ -183,6 +184,19 @@ class Standing:
 
     def ever(self) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
+
+
+def next_wait_s(breaker: CircuitBreaker) -> float:
+    """How long to stay open this time; under the breaker's lock."""
+    settings, last_s = breaker._settings, breaker._wait_s
+    breaker._wait_s = min(last_s * settings.open_growth, settings.open_at_most_s) if last_s else settings.open_s
+    if not settings.open_jitter:
+        return breaker._wait_s
+    if breaker._random is None:
+        from random import Random
+
+        breaker._random = Random()
+    return breaker._wait_s * (1.0 - settings.open_jitter * breaker._random.random())
 
 
 def _least(rate: float, trials: int) -> int:

@@ -1,6 +1,7 @@
 """Whether an exception or a result is a success, a failure, or nothing.
 
-Rules: a predicate that raises makes the call a failure and is logged; it never replaces what the call gave its caller.
+Rules: a predicate that raises makes the call a failure and is logged; it never replaces what the call gave its caller.  Of a
+group of exceptions each one is judged by itself, and the worst verdict is the group's, unless the settings name groups.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 
 def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
+    if isinstance(error, BaseExceptionGroup):
+        return _of_group(settings, error)
     if not isinstance(error, Exception):
         # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the
         # callee.
@@ -45,6 +48,16 @@ def of_result(settings: BreakerSettings, result: Any) -> Outcome:
     except Exception:
         _log_broken_predicate("of results")
         return "failure"
+
+
+def _of_group(settings: BreakerSettings, group: BaseExceptionGroup[Any]) -> Outcome:
+    """As of a TaskGroup: one task that was refused and one that was ignored are a failure together."""
+    for errors, outcome in ((settings.ignore_on, "ignored"), (settings.failure_on, "failure")):
+        kinds = errors if isinstance(errors, tuple) else (errors,)
+        if any(isinstance(kind, type) and issubclass(kind, BaseExceptionGroup) and isinstance(group, kind) for kind in kinds):
+            return outcome  # type: ignore[return-value]
+    outcomes = {of_error(settings, each) for each in group.exceptions}
+    return "failure" if "failure" in outcomes else "success" if "success" in outcomes else "ignored"
 
 
 def _matches(errors: Errors, error: BaseException) -> bool:

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-# What stands in the same policy of a topology and is read by its own policies: the deadline and the retry.
-_OF_OTHERS = frozenset({"timeout", "retries"})
+# What may stand in one policy of a topology; all but the breaker is read by policies of their own.
+OF_A_POLICY = frozenset({"breaker", "ejection", "max_pending", "retries", "retry_budget", "timeout"})
 # Longest first, so that "ms" is not read as "s".
 _UNITS = (("min", 60.0), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0))
 _PREDICATES = frozenset({"failure_on", "ignore_on", "failure_result", "ignore_result"})
@@ -17,9 +17,9 @@ _PREDICATES = frozenset({"failure_on", "ignore_on", "failure_result", "ignore_re
 def taken_from(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """The settings in `mapping` by their full names, as numbers.  ValueError for a name that nobody knows, or one given twice."""
     known = set(names) - _PREDICATES
-    given = {name: value for name, value in mapping.items() if name not in _OF_OTHERS}
-    if "breaker" in given:
-        inner = given.pop("breaker")
+    given = {name: value for name, value in mapping.items() if name == "breaker" or name not in OF_A_POLICY}
+    inner = given.pop("breaker", None)
+    if inner is not None:
         if not hasattr(inner, "items"):
             raise ValueError(f"breaker is {inner!r}; it must be a mapping of settings")
         if given:
@@ -29,21 +29,21 @@ def taken_from(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, An
     for name, value in given.items():
         full = f"{name}_s" if name not in known and f"{name}_s" in known else name
         if full not in known:
-            raise ValueError(f"{name} is no setting of a breaker that a file can hold{_meant(name, known)}")
+            raise ValueError(f"{name} is no setting of a breaker that a file can hold{meant(name, known)}")
         if full in taken:
             raise ValueError(f"{name} is given twice: as {full} and without its unit")
-        taken[full] = _read(name, full, value) if isinstance(value, str) else value
+        taken[full] = read(name, full, value) if isinstance(value, str) else value
     return taken
 
 
-def _read(name: str, full: str, text: str) -> float | int:
+def read(name: str, full: str, text: str) -> float | int:
     number, factor = text.strip(), 1.0
     if full.endswith("_s"):
         for unit, seconds in _UNITS:
             if number.endswith(unit):
                 number, factor = number.removesuffix(unit), seconds
                 break
-    elif number.endswith("%") and "rate" in full:
+    elif number.endswith("%") and ("rate" in full or full == "retry_budget"):
         number, factor = number.removesuffix("%"), 0.01
     try:
         return int(number) if factor == 1.0 and not full.endswith("_s") and "." not in number else _scaled(float(number), factor)
@@ -57,7 +57,7 @@ def _scaled(number: float, factor: float) -> float:
     return number / round(1 / factor) if factor < 1 else number * factor
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # only for people who made a mistake
 
     close = get_close_matches(name, sorted(known), n=1)

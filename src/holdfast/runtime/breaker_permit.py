@@ -98,8 +98,8 @@ class Permit:
 
 def entered(breaker: CircuitBreaker, frame: FrameType) -> None:
     """The general way into `with breaker:`; the short one of `__enter__` knows no trials, clocks, nor a block within a block."""
-    era = breaker._admit()
-    breaker._inside[frame] = Permit(breaker, era, breaker._clock(), outer=breaker._inside.get(frame))
+    started_s = breaker._clock()
+    breaker._inside[frame] = Permit(breaker, breaker._admit(), started_s, outer=breaker._inside.get(frame))
 
 
 def left(breaker: CircuitBreaker, entry: Any, frame: FrameType, error: BaseException | None) -> None:

@@ -105,7 +105,8 @@ class BreakerSettings:
 
         Every setting by its name.  Those that end in `_s` also without it, then with a unit: `open: 10s`.  Rates may be "50%".
         A `breaker:` entry holds the settings when the mapping is a whole policy, such as a topology's `uses: {db: {timeout: 2s,
-        retries: 1, breaker: {...}}}`; `timeout` and `retries` beside it belong to other policies.  ValueError for any other name.
+        retries: 1, breaker: {...}}}`; what else a policy holds belongs to others (`policies_from` makes all of
+        them).  ValueError for any other name.
         """
         from holdfast.runtime.breaker_mapping import taken_from
 

@@ -7,22 +7,23 @@ that is one step for the interpreter, so that it needs no lock.  Every method th
 from __future__ import annotations
 
 import sys
+from itertools import repeat
 from math import inf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A range iterator is an integer that counts in one step and can be read (`__length_hint__`) without counting; itertools.count
-# cannot.
-_ALL = range(sys.maxsize)
+_NONE: list[int] = []  # the slow calls of every breaker for which no call is slow: it stays empty, and saves each of them a list
 
 
-def counter() -> Iterator[int]:
-    return iter(_ALL)
+def counter() -> Iterator[None]:
+    """Counts in one step of the interpreter, and can be read (`__length_hint__`) without counting.  itertools.count cannot be
+    read, and an iterator over a range makes an integer for each call that nobody wants."""
+    return repeat(None, sys.maxsize)
 
 
-def value_of(fast: Iterator[int]) -> int:
+def value_of(fast: Iterator[None]) -> int:
     return sys.maxsize - int(fast.__length_hint__())  # type: ignore[attr-defined]
 
 
@@ -32,21 +33,22 @@ def one_step() -> bool:
 
 
 class CountWindow:
-    """The last `size` calls.  Outcomes are numbered; only the numbers of the bad ones are kept."""
+    """The last `size` calls.  Outcomes are numbered; only the numbers of the bad ones are kept.  `timed`: calls may be slow."""
 
     __slots__ = ("_failed", "_size", "_slow", "ends_s", "fast", "failures_ever", "slow_ever")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, timed: bool) -> None:
         self._size = size
         self._failed: list[int] = []
-        self._slow: list[int] = []
+        self._slow = [] if timed else _NONE
         self.fast = counter()
         self.ends_s = inf  # nothing leaves this window because time passes
         self.failures_ever = 0
         self.slow_ever = 0
 
     def record(self, now_s: float, failed: bool, slow: bool) -> tuple[int, int, int]:
-        number = next(self.fast) + 1
+        next(self.fast)
+        number = value_of(self.fast)  # fast successes may have come in between: as if they had been before this one
         oldest = number - self._size
         for bad, kept in ((failed, self._failed), (slow, self._slow)):
             if bad:

@@ -6,9 +6,8 @@ The rule is gRPC's "retry throttling" (gRFC A6): a bucket of `max_tokens`; a fai
 
 from __future__ import annotations
 
-from _thread import RLock
-
 from holdfast.runtime import checks
+from holdfast.runtime.locks import new_lock
 
 __all__ = ["RetryBudget"]
 
@@ -25,7 +24,7 @@ class RetryBudget:
         self.max_tokens = checks.number("max_tokens", max_tokens, low=0.0, high=1000.0, low_open=True)
         self.token_ratio = checks.number("token_ratio", token_ratio, low=0.0, high=self.max_tokens, low_open=True)
         self.tokens = self.max_tokens
-        self._lock = RLock()
+        self._lock = new_lock()
 
     @property
     def allows(self) -> bool:

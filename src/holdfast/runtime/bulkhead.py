@@ -91,7 +91,7 @@ class Bulkhead:
                 if not take():
                     await self.aacquire()
                 try:
-                    return await function(*args, **kwargs)  # type: ignore[misc]
+                    return await (function(*args, **kwargs) if kwargs else function(*args))  # type: ignore[misc,call-arg]
                 finally:
                     give()
 
@@ -101,7 +101,7 @@ class Bulkhead:
                 if not take():
                     self.acquire()
                 try:
-                    result = function(*args, **kwargs)
+                    result = function(*args, **kwargs) if kwargs else function(*args)  # type: ignore[call-arg]
                     if type(result) is CoroutineType:
                         refuse_coroutine(result)
                     return result

@@ -53,13 +53,16 @@ def function(setting: str, value: Any) -> Any:
 
 
 def matcher(setting: str, value: Any) -> Callable[[Any], bool]:
-    """An exception class, several of them, or a function of the exception: as one function of the exception."""
+    """An exception class, several of them, or a function of the exception: as one function of the exception.
+
+    A group of exceptions matches classes when all that is in it does: one that may not be tried again is enough to say no.
+    """
     kinds = value if isinstance(value, tuple) else (value,)
     if all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
         # Cancellation, exit and Ctrl-C are orders to stop, not answers of the service.
         if not all(issubclass(kind, Exception) for kind in kinds):
             raise ValueError(f"{setting} is {value!r}; it must be made of subclasses of Exception")
-        return lambda error: isinstance(error, kinds)
+        return lambda error: isinstance(error, kinds) or (isinstance(error, ExceptionGroup) and error.split(kinds)[1] is None)
     if isinstance(value, type) or not callable(value):
         raise ValueError(f"{setting} is {value!r}; it must be an exception class, a tuple of them or a function of the exception")
     chosen: Callable[[Any], bool] = value

@@ -52,6 +52,7 @@ class Hedge:
         import asyncio
 
         tasks: list[asyncio.Task[Any]] = []
+        running = done = task = None
         try:
             while True:
                 tasks.append(asyncio.create_task(settled(function, args, kwargs)))
@@ -72,6 +73,9 @@ class Hedge:
                     return tasks[0].result()  # all have failed: the first one's error
         finally:
             await _end(tasks)
+            # An error's traceback refers to this frame, and a task to its error: they would wait for the garbage collector.
+            tasks.clear()
+            running = done = task = None  # noqa: F841
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         from holdfast.runtime.racing import race

@@ -26,6 +26,7 @@ class _Attempt:
 
     def __init__(self, work: Callable[[], Any], race: _Race):
         self.error: BaseException | None = None
+        self.dropped = False
         self.result: Any = None
         self.limit = deadline(LONG_S)
         self._work, self._race = work, race
@@ -39,12 +40,17 @@ class _Attempt:
             self._race.room.give()
             raise
 
+    def drop(self) -> None:
+        """Its error refers to the frame of `_run`, and so to this attempt: it would wait for the garbage collector."""
+        self.dropped = True
+        self.error = None
+
     def _run(self) -> None:
         try:
             with self.limit:
                 self.result = self._work()
-        except BaseException as error:  # handed to the caller's thread
-            self.error = error
+        except BaseException as error:  # handed to the caller's thread, unless that has gone
+            self.error = None if self.dropped else error
         finally:
             self._race.room.give()
             self._race.ended(self)
@@ -103,3 +109,4 @@ def race(hedge: Hedge, function: Callable[..., Any], args: tuple[Any, ...], kwar
     finally:
         for attempt in attempts:
             attempt.limit.end()
+            attempt.drop()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 import time
-from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import RateLimited
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class RateLimiter:
         self._slack_s = self._step_s * (self.burst - 1)
         self._next_s = float("-inf")  # the "theoretical arrival time" of the next call
         self._freed: list[float] = []  # moments that were given up, earliest first
-        self._lock = RLock()
+        self._lock = new_lock()
 
     def acquire(self) -> None:
         """Returns when the call may go; RateLimited when that is too far off."""

@@ -6,11 +6,11 @@ would let the calls through that it holds back.
 
 from __future__ import annotations
 
-from _thread import RLock
 from time import monotonic
 
 from holdfast.runtime.breaker import CircuitBreaker
 from holdfast.runtime.breaker_settings import BreakerSettings
+from holdfast.runtime.locks import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BreakerRegistry:
         self._listeners = tuple(listeners)
         self._clock = clock
         self._random = random
-        self._lock = RLock()
+        self._lock = new_lock()
         self._breakers: dict[Hashable, CircuitBreaker] = {}  # the least recently used one first
 
     def __getitem__(self, key: Hashable) -> CircuitBreaker:

@@ -7,9 +7,11 @@ been served, and gives back what it will not use; so no slot is ever lost.
 
 from __future__ import annotations
 
-from _thread import RLock, allocate_lock, get_ident
+from _thread import allocate_lock, get_ident
 from collections import deque
 from typing import Any
+
+from holdfast.runtime.locks import new_lock
 
 __all__ = ["Slots"]
 
@@ -58,7 +60,7 @@ class Slots:
         self.size, self.max_waiting, self.debt = size, max_waiting, 0
         self.free: deque[None] = deque([None] * size)
         self.waiters: deque[Any] = deque()
-        self.lock = RLock()  # a garbage collection within may end a call of the same thread
+        self.lock = new_lock()  # a garbage collection within may end a call of the same thread
         self.shut = False
 
     @property

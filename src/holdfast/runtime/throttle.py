@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import random
 import time
-from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
+from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import Throttled
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Throttle:
         self.window_s = checks.number("window_s", window_s, low=0.0, low_open=True)
         self._is_rejection = checks.matcher("rejected_on", rejected_on)
         self._is_rejected = checks.optional(checks.function, "rejected", rejected)
-        self.name, self._clock, self._lock = name, clock, RLock()
+        self.name, self._clock, self._lock = name, clock, new_lock()
         self._rng = random.Random() if rng is None else rng
         self._requests, self._accepts = [0] * BUCKETS, [0] * BUCKETS
         self._width_s = self.window_s / BUCKETS

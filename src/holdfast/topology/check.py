@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from holdfast.errors import Problem
+from holdfast.topology.likely import loads, rates, reliability_named
 from holdfast.topology.model import Topology
 from holdfast.topology.numbers import beats, bounds
 from holdfast.topology.wording import in_order, shown, unknown
@@ -270,6 +271,6 @@ def needless(topology: Topology) -> Iterator[Problem]:
             yield Problem(what, topology.located("tiers", name), "route to it, use it or probe it, or remove it")
 
 
-REFERENCES: tuple[Rule, ...] = (names, tiers_named, probes_named, zones_named, lodging)
+REFERENCES: tuple[Rule, ...] = (names, tiers_named, probes_named, zones_named, lodging, reliability_named)
 COUNTING: tuple[Rule, ...] = (same_names, shared_hosts, addresses)
-SENSE: tuple[Rule, ...] = (network, crowding, needless, beats, bounds)
+SENSE: tuple[Rule, ...] = (network, crowding, needless, beats, bounds, rates, loads)

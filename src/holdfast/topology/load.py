@@ -4,9 +4,8 @@ Rules: this module names no engine, probe or fault, it is handed their setting m
 or replaced by its default, so that the rest is still read, and what names it is still compared with what is declared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from holdfast.errors import Problem, Refused
 from holdfast.topology import check
-from holdfast.topology.model import Client, Declared, Drilled, Objectives, Tier, Topology
+from holdfast.topology.changing import Change, changed
+from holdfast.topology.head import Head, Secret
+from holdfast.topology.model import Client, Declared, Drilled, Reliability, Tier, Topology
 from holdfast.topology.own import own_configs
 from holdfast.topology.reading import Reading, read
 from holdfast.topology.tree import Keys
@@ -38,39 +39,6 @@ class Kinds:
     protocols: frozenset[str] = frozenset()
 
 
-class Secret(Declared):
-    """Where a secret comes from: `{file: PATH}` or `{env: NAME}`."""
-
-    file: str | None = None
-    """The file that holds it."""
-    env: str | None = None
-    """The environment variable that holds it."""
-
-
-class Head(Declared):
-    """A service, the hosts and programs that it is made of, what may break, and what its clients may see."""
-
-    service: str
-    """What the service is called."""
-    objectives: Objectives = Objectives()
-    """What every drill is judged by."""
-    network: IPv4Network = IPv4Network("10.0.1.0/24")
-    """Where the hosts have their addresses."""
-    zones: tuple[str, ...] = ("a",)
-    """A tier's hosts are spread over these in turn."""
-    # What stands under the rest is read entry by entry, so that one broken entry hides no other.
-    clients: dict[str, Any] = {"client": None}
-    """Hosts from which probes ask."""
-    tiers: dict[str, Any]
-    """Sets of equal instances, by name."""
-    probes: dict[str, Any] = {}
-    """How the service is asked while it breaks, by name."""
-    drills: list[Any] = []
-    """What to break; nothing here means the suite that fits the tiers."""
-    secrets: dict[str, Any] = {}
-    """Where secrets come from, by name; missing ones are made anew for each run."""
-
-
 @dataclass(slots=True, kw_only=True)
 class _Draft:
     reading: Reading
@@ -82,13 +50,13 @@ class _Draft:
         self.problems.append(Problem(what, where, remedy))
 
 
-def load(path: Path | str, kinds: Kinds) -> Topology:
+def load(path: Path | str, kinds: Kinds, changes: Sequence[Change] = ()) -> Topology:
     """The topology in this file, or in `topology.yaml` of this folder.  Raises Refused with every problem, in file order.
 
-    What is well written but senseless is found by `check.check`; only where the file is refused anyway are its references
-    checked here too, so that one run tells of everything.
+    changes: values to be taken instead of those in the file.  What is well written but senseless is found by `check.check`;
+    only where the file is refused anyway are its references checked here too, so that one run tells of everything.
     """
-    reading = read(path)
+    reading = changed(read(path), changes)
     draft = _Draft(reading=reading, kinds=kinds, problems=list(reading.problems))
     if not isinstance(reading.value, dict):
         draft.note("a topology is made of keys and values", (), "begin with `service: NAME` and `tiers:`")
@@ -104,7 +72,7 @@ def load(path: Path | str, kinds: Kinds) -> Topology:
 
 
 def _topology(draft: _Draft) -> Topology:
-    raw = _written(draft.reading.value, ("objectives", "zones", "clients", "probes", "drills", "secrets"))
+    raw = _written(draft.reading.value, ("objectives", "zones", "clients", "probes", "drills", "reliability", "secrets"))
     head = _lenient(draft, Head, raw, (), {"service": "service", "tiers": {}})
     for name in ("zones", "tiers"):
         if name in raw and raw[name] in ([], {}):
@@ -121,6 +89,7 @@ def _topology(draft: _Draft) -> Topology:
         tiers=tiers,
         probes=_probes(draft, head.probes),
         drills=_drills(draft, head.drills),
+        reliability=_entry(draft, Reliability, head.reliability, ("reliability",)) or Reliability(),
         secrets=_secrets(draft, head.secrets),
         folder=draft.reading.folder,
         where=where,

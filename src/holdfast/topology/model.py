@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from holdfast.quantities import Duration, Share
+from holdfast.quantities import Duration, Share, Shares, Spans
 
 
 class Declared(BaseModel):
@@ -36,6 +36,77 @@ class Objectives(Declared):
     """Failed questions allowed in one drill, over all probes of reads."""
 
 
+class Rate(Declared):
+    """How often something fails and how long it then stays so: `{mtbf: [1y, 4y], mttr: 4h}`, `{sla: 99.99%}`.
+
+    A range is `[low, high]`, read as the 5 % and 95 % points of what is known.
+    """
+
+    mtbf: Spans | None = None
+    """Mean time between failures; `y` is a year of 365.25 days. Or a range: `[1y, 4y]`."""
+    mttr: Spans | None = None
+    """Mean time until it works again. Or a range: `[1h, 6h]`."""
+    availability: Shares | None = None
+    """Instead of `mtbf`: the share of time for which it works, as measured. Or a range."""
+    sla: Share | None = None
+    """Instead of `mtbf`: what its provider's agreement says. That is a threshold for credits, not a measured availability."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Rate":
+        said = [name for name in ("mtbf", "availability", "sla") if getattr(self, name) is not None]
+        if len(said) > 1:
+            raise ValueError(f"{said[0]} and {said[1]} say the same thing twice; keep one of them")
+        top = self.availability[1] if self.availability else self.sla
+        if top == 1.0:
+            raise ValueError("nothing is available for 100% of the time; write less, as in 99.99%")
+        return self
+
+
+class Shared(Rate):
+    """One thing on which several depend: a name service, a certificate, a push of configuration, a vendor."""
+
+    tiers: tuple[str, ...] = ()
+    """Tiers that fail with it; the whole service if none is named."""
+
+
+class Pool(Rate):
+    """What is known of one tier: its program's own failures, and how it fails over."""
+
+    coverage: Shares | None = None
+    """The share of failures after which the tier fails over by itself. Or a range."""
+    failover: Spans | None = None
+    """How long that takes; what the engines' timers add up to if not given. Or a range."""
+    manual_failover: Spans | None = None
+    """How long it takes a person where it does not fail over by itself. Or a range."""
+
+
+class Reliability(Declared):
+    """What is known of how often things fail; what is not said here is a default, and printed as one."""
+
+    beta: Shares | None = None
+    """The share of the failures of equal things that strike all of them at once: the beta factor of common causes."""
+    coverage: Shares | None = None
+    """The share of failures after which a tier fails over by itself. Or a range."""
+    manual_failover: Spans | None = None
+    """How long it takes a person where it does not. Or a range."""
+    repair_crews: Annotated[int, Field(ge=1)] | None = None
+    """How many hosts can be repaired at a time; each has somebody if not given."""
+    failover_test: Spans | None = None
+    """How often failing over is exercised: only then a standby is found that is dead unnoticed."""
+    unnoticed: Shares | None = None
+    """The share of a standby's failures that nobody notices until then. Or a range."""
+    hosts: Rate | None = None
+    """Of a host: hardware, kernel, power supply."""
+    zones: Rate | None = None
+    """Of a zone: what takes all hosts in it at once."""
+    region: Rate | None = None
+    """Of all zones at once."""
+    engines: Mapping[str, Rate] = {}
+    """Of an engine's program on one host, by engine."""
+    shared: Mapping[str, Shared] = {}
+    """What several tiers depend on: DNS, a certificate, a configuration push, a vendor; by name."""
+
+
 class Client(Declared):
     """A host from which probes ask."""
 
@@ -50,6 +121,10 @@ class Uses(Declared):
     """How long one call may take."""
     retries: int = 1
     """How often a call is tried again."""
+    critical: bool = True
+    """Whether the caller fails without it; `false` where it then serves less, or what it remembers."""
+    pool: Annotated[int, Field(ge=1)] | None = None
+    """Connections that one instance may keep open to it."""
 
 
 class Drilled(Declared):
@@ -88,6 +163,12 @@ class Tier(Declared):
     """Tiers that the program calls, and how."""
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
+    capacity: Annotated[float, Field(gt=0)] | None = None
+    """What one instance can do, in any unit: requests a second."""
+    demand: Annotated[float, Field(gt=0)] | None = None
+    """What all of them must do at peak, in the same unit."""
+    reliability: Pool | None = None
+    """How often its program fails, and how the tier fails over."""
     config: Path | None = None
     """The user's own config, used byte for byte: one file for all hosts, or a folder with one file named after each host."""
     vip_config: Path | None = None
@@ -133,6 +214,7 @@ class Topology:
     probes: Mapping[str, Any] = field(default_factory=dict)
     """Name to the probe's own settings model."""
     drills: tuple[Drilled, ...] = ()
+    reliability: Reliability = Reliability()
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Name to `{file: PATH}` or `{env: NAME}`."""
     configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

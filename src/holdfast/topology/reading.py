@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from holdfast.errors import Problem, Refused
-from holdfast.topology.tree import Keys, Spot, Tree
+from holdfast.topology.tree import DEEPEST, Keys, Spot, Tree
 
 NAME = "topology.yaml"
 LARGEST_BYTES = 1 << 20
@@ -150,6 +150,8 @@ def _misread(error: Exception, file: str, text: str) -> Problem:
     if mark is None:
         return Problem(f"this is not YAML: {str(error).splitlines()[0]}", f"{file}:1:1", "correct the file")
     where = f"{file}:{mark.line + 1}:{mark.column + 1}"
+    if "nesting depth" in str(getattr(error, "problem", "")):  # a bound of PyYAML 6.0.4's own, met while it scans ahead
+        return Problem(f"nested deeper than {DEEPEST} levels", where, "write it flatter")
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: mark.column + 1] and not line[: mark.column].strip():

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from holdfast.quantities import written_seconds
-from holdfast.topology.load import Head, Kinds, Secret
-from holdfast.topology.model import Client, Drilled, Tier
+from holdfast.topology.head import Head, Secret
+from holdfast.topology.load import Kinds
+from holdfast.topology.model import Client, Drilled, Reliability, Tier
 from holdfast.topology.wording import models_in
 
 Schema = dict[str, Any]
@@ -24,7 +25,8 @@ _REFERENCE = "#/$defs/"
 
 def schema(kinds: Kinds) -> Schema:
     """The whole schema; the same kinds give the same text."""
-    models = [Head, Client, Drilled, Secret, Tier, *kinds.engines.values(), *kinds.probes.values(), *kinds.faults.values()]
+    own = [Head, Client, Drilled, Secret, Reliability, Tier]
+    models = [*own, *kinds.engines.values(), *kinds.probes.values(), *kinds.faults.values()]
     every = _with_nested(models)
     pointers, found = models_json_schema([(model, "validation") for model in every], by_alias=True)
     names = {model: pointers[model, "validation"]["$ref"].removeprefix(_REFERENCE) for model in every}
@@ -32,7 +34,7 @@ def schema(kinds: Kinds) -> Schema:
     parts = {model: defs.pop(names[model]) for model in dict.fromkeys(models)}
     head = parts[Head]
     named = {**{name: _plain(value) for name, value in found["$defs"].items() if name not in names.values()}, **defs}
-    named |= {"client": parts[Client], "secret": parts[Secret]}
+    named |= {"client": parts[Client], "secret": parts[Secret], "reliability": parts[Reliability]}
     drills = {name: _merged(parts[Drilled], parts[model], fault=name) for name, model in kinds.faults.items()}
     named["drill"] = _chosen("fault", drills, named)
     named["tier"] = _chosen("engine", {name: _tier(kinds, parts, name) for name in kinds.engines}, named)
@@ -42,6 +44,8 @@ def schema(kinds: Kinds) -> Schema:
         pointer: Schema = {"$ref": _REFERENCE + name}
         values = {"anyOf": [pointer, {"type": "null"}]} if name == "client" else pointer
         properties[key] = {"description": properties[key]["description"], "type": "object", "additionalProperties": values}
+    said = {"description": properties["reliability"]["description"]}
+    properties["reliability"] = {**said, "anyOf": [{"$ref": _REFERENCE + "reliability"}, {"type": "null"}]}
     properties["tiers"]["minProperties"] = 1
     properties["zones"]["minItems"] = 1
     properties["drills"] = {**properties["drills"], "items": {"$ref": _REFERENCE + "drill"}}

@@ -9,6 +9,7 @@ from conformance import POLLY, RESILIENCE4J, Row
 from conformance_deviations import DEVIATIONS
 from conformance_deviations import ROWS as OURS
 from conformance_go import FAILSAFE_GO, GOBREAKER
+from conformance_names import NAMES
 from styles import STYLES, Bad, Dull, Held
 
 from holdfast.runtime import BreakerSettings, CircuitBreaker, CircuitOpenError
@@ -92,3 +93,11 @@ def test_every_library_is_told_of_and_every_deviation_has_its_reason() -> None:
     assert {row[0] for row in ROWS} == {"resilience4j", "Polly", "gobreaker", "failsafe-go"}
     assert len({row[:2] for row in ROWS}) == len(ROWS)
     assert all(len(ours) > 30 for _, _, ours, _, _ in DEVIATIONS)
+
+
+@pytest.mark.parametrize("library", NAMES)
+def test_every_test_of_a_library_is_accounted_for(library: str) -> None:
+    titles = [row[1] for row in (*ROWS, *OURS) if row[0] == library]
+    for name, where in NAMES[library].items():
+        found = [title for title in titles if title.startswith(where)]
+        assert len(found) == 1 or (where.startswith("none: ") and len(where) > 40), f"{name}: {where!r} is the title of {found}"

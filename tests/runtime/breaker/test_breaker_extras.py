@@ -166,19 +166,30 @@ async def _many_trials(port: int) -> tuple[int, int]:
         with pytest.raises(ConnectionError):
             await breakers[0].acall(adown)
     await asyncio.sleep(0.35)
-    inside = most = 0
+    inside = most = refused = 0
+    herd_is_away = asyncio.Event()
 
     async def work() -> None:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
-        await asyncio.sleep(0.1)
+        await herd_is_away.wait()  # a trial that ended sooner would prove nothing
         inside -= 1
 
-    results = await asyncio.gather(*(breakers[number % 4].acall(work) for number in range(40)), return_exceptions=True)
+    async def call(number: int) -> None:
+        nonlocal refused
+        try:
+            await breakers[number % 4].acall(work)
+        except CircuitOpenError:
+            refused += 1
+        if refused >= 38:
+            herd_is_away.set()
+
+    async with asyncio.timeout(20.0):
+        await asyncio.gather(*(call(number) for number in range(40)))
     for client in clients:
         await client.aclose()
-    return most, sum(isinstance(result, CircuitOpenError) for result in results)
+    return most, refused
 
 
 def test_trials_are_counted_for_all_processes_together_with_the_async_client(redis_port: int) -> None:

@@ -151,6 +151,13 @@ class FastAndSlow(RuleBasedStateMachine):
 
 
 FastAndSlow.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 TestTheFastBreakerDoesWhatTheSlowOneDoes = FastAndSlow.TestCase
+
+
+@pytest.mark.soak
+class TestForLong(FastAndSlow.TestCase):
+    """The same with new interleavings each time."""
+
+    settings = settings(max_examples=1_000, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -56,6 +56,7 @@ def test_the_policy_of_a_topology_fits_as_it_is() -> None:
 
 
 def test_the_policy_of_a_topology_that_was_loaded_fits_as_it_is() -> None:
+    pytest.importorskip("pydantic", reason="pydantic, of which topologies are made, is not installed")
     from holdfast.topology.model import Uses  # here: the runtime itself knows nothing of topologies
 
     for uses in (Uses(), Uses.model_validate({"timeout": "2s", "retries": 1})):

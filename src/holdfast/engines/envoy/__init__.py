@@ -47,21 +47,31 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
     return (
         Delay(
-            name="a silent instance is taken out", low_s=settings.check_timeout, high_s=settings.check_interval + silent_s,
+            step="out_silent", name="a silent instance is taken out",
+            low_s=settings.check_timeout, high_s=settings.check_interval + silent_s,
             setting="check_interval, check_timeout, fall", source=document,
         ),
         Delay(
-            name="an instance that says no is taken out", low_s=0.0, high_s=settings.check_interval, setting="check_interval",
+            step="out_refused", name="an instance that says no is taken out",
+            low_s=0.0, high_s=settings.check_interval, setting="check_interval",
             source=f"{document}: 503 counts at once",
         ),
         Delay(
-            name="an instance is taken in", low_s=0.0, high_s=settings.rise * settings.check_interval,
+            step="in", name="an instance is taken in", low_s=0.0, high_s=settings.rise * settings.check_interval,
             setting="check_interval, rise", source=document,
         ),
         Delay(
-            name="a GET is asked of a second host", low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
+            step="ask_elsewhere", name="a GET is asked of a second host",
+            low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
             setting="hedge_after", source="Envoy documentation, Request hedging",
         ),
+        Delay(
+            step="connect", name="a connection is tried with another host", low_s=settings.connect_timeout,
+            high_s=settings.connect_timeout + 0.05, setting="connect_timeout",
+            source="Envoy documentation, Cluster: connect_timeout",
+        ),
+        Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
+        Delay(step="start", name="the balancer starts", low_s=0.1, high_s=1.0, kind="work", source="measured"),
     )
 
 

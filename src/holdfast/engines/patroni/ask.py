@@ -77,25 +77,41 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     settings: Settings = topology.tiers[tier].settings
     return (
         Delay(
-            name="lease of a silent primary expires", low_s=settings.ttl - settings.loop_wait, high_s=settings.ttl,
+            step="lease", name="lease of a silent primary expires", low_s=settings.ttl - settings.loop_wait, high_s=settings.ttl,
             setting="ttl", source=f"{DOCUMENT}: ttl, counted from the last renewal, which is up to one loop_wait old",
         ),
         Delay(
-            name="etcd withdraws the lease", low_s=0.0, high_s=1.0,
-            source="etcd: expired leases are revoked every 500 ms; measured",
+            step="revoke", name="etcd withdraws the lease", low_s=0.0, high_s=1.0,
+            source="etcd, lease/lessor.go: expired leases are looked for every 500 ms, then revoked by consensus",
         ),
         Delay(
-            name="next turn of a member's loop", low_s=0.0, high_s=settings.loop_wait, setting="loop_wait",
+            step="turn", name="next turn of a member's loop", low_s=0.0, high_s=settings.loop_wait, setting="loop_wait",
             source=f"{DOCUMENT}: loop_wait",
         ),
         Delay(
-            name="dead members are asked how far they are", low_s=0.0, high_s=2.0,
-            source="Patroni: every member is polled before a race, with a timeout of 2 s",
+            step="poll", name="dead members are asked how far they are", low_s=0.0, high_s=2.0,
+            source="Patroni, ha.py: every member is polled before a race, with a timeout of 2 s",
         ),
-        Delay(name="promotion", low_s=0.1, high_s=2.0, kind="work", source="measured on small databases; WAL replay adds to it"),
         Delay(
-            name="a lost synchronous standby is given up", low_s=0.0, high_s=settings.standby_timeout + settings.loop_wait,
-            setting="standby_timeout",
-            source="PostgreSQL documentation, Replication: wal_sender_timeout; then one loop_wait",
+            step="promote", name="promotion", low_s=0.1, high_s=1.0, kind="work",
+            source="measured on small databases; WAL replay adds to it",
+        ),
+        Delay(
+            step="handover", name="the old primary shuts down", low_s=0.05, high_s=0.5, kind="work",
+            source="measured on small databases; a checkpoint of many dirty pages adds to it",
+        ),
+        Delay(
+            step="recover", name="a crashed primary starts again in place", low_s=0.2, high_s=5.0, kind="work",
+            source="measured on small databases; WAL replay adds to it",
+        ),
+        Delay(
+            step="sync_given_up", name="a silent synchronous standby is given up", low_s=settings.standby_timeout / 2,
+            high_s=settings.standby_timeout + settings.loop_wait, setting="standby_timeout",
+            source="PostgreSQL documentation, Replication: wal_sender_timeout, of which half may have passed; then one loop_wait",
+        ),
+        Delay(
+            step="retry_store", name="a primary without its store steps down", low_s=settings.retry_timeout,
+            high_s=settings.loop_wait + settings.retry_timeout + settings.loop_wait, setting="retry_timeout, loop_wait",
+            source=f"{DOCUMENT}: retry_timeout; failsafe_mode",
         ),
     )

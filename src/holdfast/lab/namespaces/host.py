@@ -8,6 +8,7 @@ files of users that are not mapped do no harm.  Standard library, `linux`, `netl
 import json
 import os
 import socket
+import time
 from typing import Any
 
 from holdfast.lab import linux, netlink
@@ -17,6 +18,7 @@ from holdfast.lab.supervisor import Supervisor
 _KEPT_ACROSS_BOOTS = ("/etc", "/var/lib", "/var/log")
 _FRESH = ("/run", "/tmp", "/var/tmp")
 _HIDDEN = ("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-")
+_DISK_S = 5.0
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
@@ -31,13 +33,18 @@ def main(descriptor: int) -> None:
         channel.sendall(json.dumps({"pid": pid}).encode() + b"\n")
         os._exit(0)  # the lab, process 1 of its own namespace, inherits and reaps the host
     try:
-        _mount(host)
+        disk_server = _mount(host)
         linux.set_hostname(host["name"])
     except OSError as error:
         channel.sendall(json.dumps({"failed": str(error)}).encode() + b"\n")
         os._exit(1)
     place = Place(users="nested", confined=True, logs=logs, python=host["python"])
-    Supervisor(channel, place, {"network": _network, "addresses": lambda: sorted(netlink.addresses())}).serve()
+    verbs = {
+        "network": _network, "addresses": lambda: sorted(netlink.addresses()), "disk_server": lambda: disk_server,
+    }  # fmt: skip
+    supervisor = Supervisor(channel, place, verbs)
+    supervisor.spared = disk_server  # it reads pid files beneath /var/lib: whoever stops that must not wait for it
+    supervisor.serve()
 
 
 def _first_line(channel: socket.socket) -> bytes:
@@ -54,7 +61,8 @@ def _network(address: str, prefix_length: int) -> None:
     netlink.bring_up("eth0")
 
 
-def _mount(host: dict[str, Any]) -> None:
+def _mount(host: dict[str, Any]) -> int:
+    """Returns the process through which /var/lib is reached, 0 if there is none."""
     linux.make_private()
     disk, real = host["disk"], host["real"]
     first_boot = not os.path.isdir(f"{disk}/etc")
@@ -70,15 +78,30 @@ def _mount(host: dict[str, Any]) -> None:
     for directory in _KEPT_ACROSS_BOOTS:
         linux.bind(disk + directory, directory, writable=True)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
-    _mount_devices()
+    _mount_devices((*_DEVICES, "fuse") if host["through"] else _DEVICES)
+    disk_server = _serve_disk(host["through"]) if host["through"] else 0
     for directory in (*_FRESH, "/dev/shm"):
         _mount_fresh(directory, [path for path in host["visible"] if path.startswith(directory + "/")])
     _hide(host)
+    return disk_server
 
 
-def _mount_devices() -> None:
+def _serve_disk(program: str) -> int:
+    """/var/lib once more, over itself, through a process that can be stopped.  Raises OSError where it does not come."""
+    argv = [program, "-f", "-o", "allow_other", "/var/lib", "/var/lib"]
+    pid = os.posix_spawn(program, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)
+    until_s = time.monotonic() + _DISK_S
+    while time.monotonic() < until_s:
+        with open("/proc/self/mountinfo") as lines:
+            if any(line.split()[4] == "/var/lib" and " - fuse" in line for line in lines):
+                return pid
+        time.sleep(0.01)
+    raise OSError(f"{program} did not mount /var/lib within {_DISK_S:g} s")
+
+
+def _mount_devices(names: tuple[str, ...]) -> None:
     """Only what every program may have: no disk, no /dev/kvm, no loop device of the machine."""
-    opened = {name: os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES if os.path.exists(f"/dev/{name}")}
+    opened = {name: os.open(f"/dev/{name}", os.O_PATH) for name in names if os.path.exists(f"/dev/{name}")}
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "size=64k,mode=755")
     for name, descriptor in opened.items():
         os.close(os.open(f"/dev/{name}", os.O_WRONLY | os.O_CREAT))

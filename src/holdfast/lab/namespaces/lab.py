@@ -7,26 +7,29 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeVar
 
 import holdfast
 from holdfast.blueprint import Blueprint, Host, with_secrets
-from holdfast.lab import linux, netlink
+from holdfast.lab import linux, memory, netlink
 from holdfast.lab.agent import Agent
-from holdfast.lab.files import as_message, claimed_directories
+from holdfast.lab.files import as_message
+from holdfast.lab.front import Fronts
+from holdfast.lab.memory import Limits
+from holdfast.lab.namespaces import abilities
+from holdfast.lab.namespaces.description import description
+from holdfast.lab.namespaces.disks import Disks
 from holdfast.lab.namespaces.inside import HostLoop
-from holdfast.lab.namespaces.links import Cable, Links, mac_of, refusal
-from holdfast.lab.verbs import Happening, HostGone, Lab, Output, Rule, State
+from holdfast.lab.namespaces.links import Cable, Links, mac_of
+from holdfast.lab.verbs import CLOCK_FILE, Happening, HostGone, Lab, Output, Rule, State
 
 T = TypeVar("T")
 
 _SOURCE = str(Path(holdfast.__file__).parents[1])
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespaces.host import main; main(int(sys.argv[2]))"
-_DISK_BYTES = 2 << 30
-"""Of a host's disk; it lies in memory and takes only what is written."""
-_ABILITIES = frozenset({"signal", "pause", "power", "wire", "shape", "disk", "shell", "publish", "check"})
 
 
 class NamespaceLab:
@@ -39,6 +42,7 @@ class NamespaceLab:
         self._secrets = secrets
         self._logs = folder / "logs"
         self._base = folder / "lab"
+        self._disks = Disks(self._base / "disk")
         self._tasks = tasks
         self._began_s = asyncio.get_running_loop().time()
         self._agents: dict[str, Agent] = {}
@@ -50,8 +54,11 @@ class NamespaceLab:
             for index, host in enumerate(blueprint.hosts)
         }
         self._links = Links(self._cables, _SOURCE)
-        self._why_not = {"shape": reason} if (reason := refusal()) else {}
-        self.can = _ABILITIES - self._why_not.keys()
+        self._fronts = Fronts(self)
+        ground = memory.ground()
+        self._limits = None if isinstance(ground, str) else Limits(ground, os.environ.get(memory.NAME, "holdfast-none"))
+        self._why_not = abilities.why_not(ground)
+        self.can = abilities.ALL - self._why_not.keys()
         self._networks = {segment.name: IPv4Network(segment.network) for segment in blueprint.segments}
 
     # ---- coming up
@@ -74,18 +81,8 @@ class NamespaceLab:
             netlink.add_bridge(bridge, mac_of(address))
             netlink.add_address(bridge, address, network.prefixlen)
 
-    def _lay_disk(self, host: str) -> None:
-        """Each host has a disk of its own, kept from boot to boot, so that one can be full while the others are not."""
-        disk = self._disk(host)
-        if not disk.is_dir():
-            disk.mkdir(parents=True)
-            linux.mount("tmpfs", str(disk), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={_DISK_BYTES},mode=755")
-
-    def _disk(self, host: str) -> Path:
-        return self._base / "disk" / host
-
     async def boot(self, host: Host, *, start: bool) -> None:
-        self._lay_disk(host.name)
+        self._disks.lay(host.name)
         ours, theirs = socket.socketpair()
         theirs.set_inheritable(True)
         argv = [sys.executable, "-I", "-S", "-c", _BOOT, _SOURCE, str(theirs.fileno())]
@@ -93,32 +90,18 @@ class NamespaceLab:
         theirs.close()
         agent = Agent(host.name, self._pass_on)
         await agent.connect(ours, self._tasks)
-        agent.send(self._description(host))
+        logs = {process.name: str(self._log(process.name)) for process in self.blueprint.on(host.name)}
+        disk = self._disks.of(host.name)
+        agent.send(description(self.blueprint, host, disk=disk, base=self._base, source=_SOURCE, logs=logs))
         pid = await agent.born()
         self._agents[host.name] = agent
+        await self._disks.found_server(host.name, agent)
         await asyncio.to_thread(self._links.lay, host.name, pid)
         await agent.ask("network", address=host.address, prefix_length=self._networks[host.segment].prefixlen)
         await self._furnish(agent, host.name)
         if start:
             for process in self.blueprint.on(host.name):
                 await agent.ask("start", process=process.name)
-
-    def _description(self, host: Host) -> dict[str, object]:
-        processes = self.blueprint.on(host.name)
-        seen = {str(self._base), _SOURCE, sys.prefix, sys.base_prefix}
-        for process in processes:
-            seen.update((process.cwd, os.path.dirname(process.argv[0]), *process.reads_only))
-        return {
-            "name": host.name,
-            "disk": str(self._disk(host.name)),
-            "real": f"{self._base}/real",
-            "python": os.path.dirname(sys.executable),
-            "logs": {process.name: str(self._log(process.name)) for process in processes},
-            "claimed": claimed_directories(processes),
-            "users": sorted({process.user for process in processes} - {"root"}),
-            "names": [(name, address) for name, addresses in self.blueprint.names.items() for address in addresses],
-            "visible": sorted(seen - {"", "/"}),
-        }
 
     async def _furnish(self, agent: Agent, host: str) -> None:
         processes = self.blueprint.on(host)
@@ -130,11 +113,8 @@ class NamespaceLab:
                 await agent.ask("write", path=path, text=text, mode=file.mode, user=process.user)
 
     def _pass_on(self, happening: Happening) -> None:
-        self._heard.put_nowait(
-            Happening(
-                at_s=happening.at_s - self._began_s, kind=happening.kind, process=happening.process, detail=happening.detail
-            )
-        )
+        self._fronts.heard(happening)
+        self._heard.put_nowait(replace(happening, at_s=happening.at_s - self._began_s))
 
     # ---- the verbs
 
@@ -194,16 +174,42 @@ class NamespaceLab:
     async def shape(self, rules: Sequence[Rule]) -> None:
         await asyncio.to_thread(self._links.shape, rules)
 
+    async def divert(self, host: str, port: int, argv: Sequence[str], listens: int) -> None:
+        await self._fronts.up(host, self._agent(host), argv, listens)
+        await asyncio.to_thread(self._links.divert, host, {port: listens})
+
+    async def undivert(self, host: str) -> None:
+        await asyncio.to_thread(self._links.divert, host, {})
+        await self._fronts.down(host, self._agents.get(host))
+
     async def fill_disk(self, host: str, *, full: bool) -> None:
-        """By its size, not by its content: no memory is used, and what programs delete is free for them again."""
-        space = os.statvfs(self._disk(host))
-        size = (space.f_blocks - space.f_bfree) * space.f_frsize if full else _DISK_BYTES
-        flags = linux.MS_REMOUNT | linux.MS_NOSUID | linux.MS_NODEV
-        linux.mount("none", str(self._disk(host)), flags=flags, options=f"size={size}")
+        self._disks.fill(host, full=full)
 
     async def free_disk(self, host: str) -> int:
-        space = os.statvfs(self._disk(host))
-        return space.f_bavail * space.f_frsize
+        return self._disks.free(host)
+
+    async def stall_disk(self, host: str, *, on: bool) -> None:
+        self._agent(host)  # without power nobody is there to be stopped
+        self._disks.stall(host, on=on)
+
+    async def protect_disk(self, host: str, *, on: bool) -> None:
+        await self._disks.protect(host, self._agent(host), on=on)
+
+    async def limit_memory(self, process: str, limit_bytes: int | None) -> None:
+        assert self._limits, "asked only where the lab can"
+        if limit_bytes is None:
+            await asyncio.to_thread(self._limits.lift, process)
+        else:
+            await self._limits.hold_tree(process, self._of(process), limit_bytes)
+
+    async def oom_kills(self, process: str) -> int:
+        return self._limits.kills(process) if self._limits else 0
+
+    async def shift_clock(self, host: str, by_s: float) -> None:
+        await self._agent(host).ask("replace", path=CLOCK_FILE, text=f"{by_s:+.3f}\n")
+
+    def troubles(self) -> tuple[str, ...]:
+        return (*self._links.died(), *self._fronts.ended())
 
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset(await self._agent(host).ask("addresses"))

@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from holdfast.lab.namespaces.link_shaping import Passage, leaves_s, shape_of
+from holdfast.lab.namespaces.link_shaping import Passage, leaves_s, shape_of, swap_port
 
 _SOL_PACKET, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 263, 15, 23
 _SO_RCVBUFFORCE = 33
 _ETH_P_ALL = 0x0003
 _HEADER_BYTES = 10
+_NEEDS_CHECKSUM = 1
+"""Of the header's first byte: the kernel has left the checksum to whoever puts the packet on a real wire."""
 _LARGEST_FRAME = 1 << 17
 _BUFFER_BYTES = 8 << 20
 _HELD_BYTES = 64 << 20
@@ -53,14 +55,22 @@ def _listen(interface: str) -> socket.socket:
 
 
 class _Way:
-    """One direction of one link."""
+    """One direction of one link.  `inward`: towards the host.
 
-    __slots__ = ("source", "sink", "shapes", "passages")
+    ports: which TCP ports become which others: destinations on the way in, and back again sources on the way out.  Rules know
+    the ports that the rest of the network sees.
+    """
 
-    def __init__(self, source: socket.socket, sink: socket.socket):
-        self.source, self.sink = source, sink
+    __slots__ = ("source", "sink", "inward", "shapes", "passages", "ports")
+
+    def __init__(self, source: socket.socket, sink: socket.socket, *, inward: bool):
+        self.source, self.sink, self.inward = source, sink, inward
+        self.ports: Mapping[int, int] = {}
         self.shapes: Sequence[Mapping[str, Any]] = ()
         self.passages: tuple[Passage, ...] = ()
+
+    def swap(self, data: memoryview) -> None:
+        swap_port(data[_HEADER_BYTES:], int(self.inward), self.ports, unfinished=bool(data[0] & _NEEDS_CHECKSUM))
 
     def hand_on(self, frame: bytes | memoryview) -> None:
         try:
@@ -115,7 +125,9 @@ class Relay:
         for ends, link in wanted.items():
             if ends not in self._links:
                 self._open(*ends)
+            ports = {int(port): to for port, to in link["ports"].items()}
             for way, shapes in zip(self._links[ends], (link["out"], link["into"]), strict=True):
+                way.ports = ports if way.inward else {to: port for port, to in ports.items()}
                 if way.shapes != shapes:
                     self._release(way)
                     way.shapes, way.passages = shapes, tuple(Passage(shape_of(shape)) for shape in shapes)
@@ -125,7 +137,7 @@ class Relay:
             here = undo.enter_context(_listen(near))
             there = undo.enter_context(_listen(far))
             undo.pop_all()
-        self._links[near, far] = ways = (_Way(here, there), _Way(there, here))
+        self._links[near, far] = ways = (_Way(here, there, inward=False), _Way(there, here, inward=True))
         self._ways.update({way.source.fileno(): way for way in ways})
 
     def _close(self, ends: tuple[str, str]) -> None:
@@ -157,13 +169,19 @@ class Relay:
             except OSError:
                 return  # nothing more, or the cable was taken
             data = self._buffer[:size]
+            if way.ports and not way.inward:
+                way.swap(data)
             if not way.passages:
+                if way.ports and way.inward:
+                    way.swap(data)
                 way.hand_on(data)
                 continue
             now_s = time.monotonic()
             leaving_s = leaves_s(way.passages, data[_HEADER_BYTES:], now_s)
             if leaving_s is None:
                 continue
+            if way.ports and way.inward:
+                way.swap(data)
             if leaving_s <= now_s:
                 way.hand_on(data)
             elif self._held_bytes + size <= _HELD_BYTES:

@@ -12,7 +12,7 @@ never shrinks faster than time passes: frames do not overtake each other, as the
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,27 @@ def tcp_ports(frame: Frame) -> tuple[int, int] | None:
     if len(frame) < at + 4:
         return None
     return frame[at] << 8 | frame[at + 1], frame[at + 2] << 8 | frame[at + 3]
+
+
+def swap_port(frame: memoryview, index: int, ports: Mapping[int, int], *, unfinished: bool) -> None:
+    """In place: the source (index 0) or destination (1) port of a TCP segment becomes another, where `ports` has it.
+
+    `unfinished`: the checksum is still to be computed over the segment, and what stands in its place knows no ports.  Else it is
+    updated as in RFC 1624, equation 3.
+    """
+    found = tcp_ports(frame)
+    if found is None or (new := ports.get(found[index])) is None:
+        return
+    at = 14 + (frame[14] & 0x0F) * 4
+    if len(frame) < at + 18:
+        return
+    frame[at + 2 * index : at + 2 * index + 2] = new.to_bytes(2, "big")
+    if unfinished:
+        return
+    total = (~int.from_bytes(frame[at + 16 : at + 18], "big") & 0xFFFF) + (~found[index] & 0xFFFF) + new
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    frame[at + 16 : at + 18] = (~total & 0xFFFF).to_bytes(2, "big")
 
 
 class _Wander:

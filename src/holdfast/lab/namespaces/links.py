@@ -1,6 +1,6 @@
 """The cables of the hosts: where they end, and the detour that shapes what goes through them.
 
-A host's cable ends here as `hf-N` on its segment's bridge.  While a rule concerns the host:
+A host's cable ends here as `hf-N` on its segment's bridge.  While a rule concerns the host, or a port of it is diverted:
 
     eth0 in the host === hf-N   <- link_relay ->   hs-N === hb-N on the bridge
 
@@ -15,7 +15,6 @@ who gives up leaves nothing half done, because the thread goes on.
 import json
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +23,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from holdfast.lab import linux, netlink
+from holdfast.lab.namespaces import relay_process
 from holdfast.lab.namespaces.link_relay import packet_socket
 from holdfast.lab.namespaces.link_shaping import Shape
 from holdfast.lab.verbs import ANYONE, Rule
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from holdfast.lab.namespaces.link_relay import main; main(int(sys.argv[2]))"
 _DEAD_END = "hfdead"
-_ANSWER_S = 10.0
 _NO_LIMIT = 65535
 _SETTLE_S = 0.05
 """What was held back and is delivered at once gets its answers before the cable moves: those would be lost."""
@@ -114,6 +112,8 @@ class Links:
         self._source = source
         self._lock = threading.Lock()
         self._shaped: dict[str, Shaped] = {}
+        self._diverted: dict[str, Mapping[int, int]] = {}
+        self._died: list[str] = []
         self._relay: socket.socket | None = None
 
     def open(self) -> None:
@@ -152,6 +152,30 @@ class Links:
             self._shaped = shaped
             self._arrange()
 
+    def divert(self, host: str, ports: Mapping[int, int]) -> None:
+        """Frames to these TCP ports of the host go to other ports of it, and what comes back seems to come from these."""
+        with self._lock:
+            self._diverted[host] = dict(ports)
+            self._arrange()
+
+    def died(self) -> tuple[str, ...]:
+        """What was heard of relays that ended by themselves, and so cut their hosts off; the list only grows."""
+        if self._lock.acquire(blocking=False):  # a cable is being laid: whoever does it notices as well
+            try:
+                if self._relay and relay_process.is_gone(self._relay):
+                    self._note_death()
+            finally:
+                self._lock.release()
+        return tuple(self._died)
+
+    def _note_death(self) -> None:
+        hosts = ", ".join(host for host, cable in self._cables.items() if cable.detour)
+        self._died.append(f"the relay of shaped links ended, and cut off {hosts}")
+        self._dismiss()
+
+    def _detours(self, host: str) -> bool:
+        return host in self._shaped or bool(self._diverted.get(host))
+
     def close(self) -> None:
         """The relay ends; the cables go with the namespaces."""
         with self._lock:
@@ -165,8 +189,8 @@ class Links:
     def _arrange(self) -> None:
         """Make the cables as the rules want them.  What fails leaves a state from which the next call goes on."""
         powered = {host: cable for host, cable in self._cables.items() if cable.pid}
-        joining = [cable for host, cable in powered.items() if host in self._shaped and not cable.detour]
-        leaving = [cable for host, cable in powered.items() if host not in self._shaped and cable.detour]
+        joining = [cable for host, cable in powered.items() if self._detours(host) and not cable.detour]
+        leaving = [cable for host, cable in powered.items() if not self._detours(host) and cable.detour]
         for cable in joining:
             netlink.add_pair(f"hb-{cable.number}", cable.far)
             cable.detour = True
@@ -213,6 +237,7 @@ class Links:
                 "near": cable.near, "far": cable.far,
                 "out": [shape.as_message() for shape in self._shaped.get(host, Shaped()).out],
                 "into": [shape.as_message() for shape in self._shaped.get(host, Shaped()).into],
+                "ports": dict(self._diverted.get(host, {})),
             }
             for host, cable in self._cables.items() if cable.detour
         ]  # fmt: skip
@@ -221,34 +246,14 @@ class Links:
             return
         line = json.dumps(message).encode() + b"\n"
         for relay in (self._relay, None):
-            self._relay = relay or _start(self._source)
-            if answer := _asked(self._relay, line):
+            self._relay = relay or relay_process.start(self._source)
+            if answer := relay_process.asked(self._relay, line):
                 break
-            self._dismiss()
+            self._note_death()
         else:
             raise OSError("the relay of shaped links ended")
         if "error" in (said := json.loads(answer)):
             raise OSError(f"the relay of shaped links: {said['error']}")
-
-
-def _start(source: str) -> socket.socket:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        theirs.set_inheritable(True)
-        argv = [sys.executable, "-I", "-S", "-c", _BOOT, source, str(theirs.fileno())]
-        os.posix_spawn(sys.executable, argv, {"PATH": "/usr/bin:/bin"}, setsid=True)
-    ours.settimeout(_ANSWER_S)
-    return ours
-
-
-def _asked(relay: socket.socket, line: bytes) -> bytes:
-    """Its answer, or nothing if it is not there any more."""
-    try:
-        relay.sendall(line)
-        with relay.makefile("rb") as answers:
-            return answers.readline()
-    except (ConnectionError, TimeoutError):
-        return b""
 
 
 def _inside(pid: int, act: Callable[[], None]) -> None:

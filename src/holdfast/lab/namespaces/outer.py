@@ -2,7 +2,8 @@
 
 The command that the user started stays outside and waits.  Inside, holdfast is process 1: when it ends, or when the
 command outside is killed, the kernel kills every process, and with the last of them go all mounts, links and shared memory.
-No cleaning code has to run for that.
+No cleaning code has to run for that.  Only memory limits are folders of the machine: the process between the two, which waits
+for the inside, outlives both for a moment and removes what a drill had of them.
 """
 
 import errno
@@ -11,10 +12,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from holdfast.lab import linux, netlink
+from holdfast.lab import linux, memory, netlink
+from holdfast.lab.processes import signal_all
 
 INSIDE = "HOLDFAST_INSIDE"
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_BEREFT = signal.SIGUSR1
+"""What the process between outside and inside gets when the command that the user started is gone."""
 _FLAGS = linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC
 
 
@@ -45,9 +49,12 @@ def _execute(module: str, argv: Sequence[str]) -> int:
 def _middle(first: Callable[[], int]) -> int:
     """In the forked child: leave the machine's namespaces, fork process 1, and hand on its end.  Returns an exit code."""
     parent = os.getppid()
-    linux.die_with_parent()
+    linux.die_with_parent(_BEREFT)  # it ends the inside first, and cleans up
     if os.getppid() != parent:
         return 3
+    ground = memory.ground()
+    memory.sweep(ground)
+    os.environ[memory.NAME] = name = memory.name_for(os.getpid())
     os.setsid()  # a terminal's Ctrl-C reaches the command outside alone, which passes it on: once, and always
     _leave()
     # Process 1 loses a signal for which it has no handler yet, unless it is blocked: `receive_signals` unblocks them.
@@ -57,6 +64,7 @@ def _middle(first: Callable[[], int]) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     if child == 0:
         try:
+            signal.signal(_BEREFT, signal.SIG_DFL)
             linux.die_with_parent()
             _settle()
             os._exit(first())
@@ -64,7 +72,13 @@ def _middle(first: Callable[[], int]) -> int:
             os.write(2, f"holdfast: {error}\n".encode())
         finally:
             os._exit(3)
-    return _wait_for(child)
+    signal.signal(_BEREFT, lambda *_: signal_all([child], signal.SIGKILL))
+    if os.getppid() != parent:
+        signal_all([child], signal.SIGKILL)
+    try:
+        return _wait_for(child)
+    finally:
+        memory.remove(name, ground)
 
 
 def _leave() -> None:

@@ -66,7 +66,7 @@ def _named(method: Any) -> str:
     return method.decode() if isinstance(method, bytes) else method
 
 
-class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):
+class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg,unused-ignore]
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
         self._policy, self._methods = policy, methods
 
@@ -84,7 +84,7 @@ class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):
         return self._policy.call(attempt) if covered else attempt()
 
 
-class AsyncPolicyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
+class AsyncPolicyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg,unused-ignore]
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
         self._policy, self._methods = policy, methods
 

@@ -1,0 +1,80 @@
+"""`holdfast predict`: how long, how often and why, before anything runs."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from holdfast.cli.service import sensible, shown_path
+from holdfast.errors import MET, Problem, Refused
+from holdfast.plan import examine
+from holdfast.predict.safety import findings
+from holdfast.predict.whatif import gains, worse_than_one
+from holdfast.predict.yearly import SAMPLES, Prediction, outlook
+from holdfast.predict.years import year_by_chance
+from holdfast.report import predicted, predicted_json
+from holdfast.topology.changing import parsed
+from holdfast.topology.check import check, unsound
+from holdfast.topology.model import Topology
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    changes = [parsed(text) for text in arguments.set]
+    topology = sensible(arguments.topology, changes)
+    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None)
+    if arguments.years:
+        found = replace(found, years=year_by_chance(Prediction(topology), arguments.years))
+    if arguments.page:
+        from holdfast.report.predicted_page import page
+
+        target = Path(arguments.page)
+        try:
+            target.write_text(page(found, drawn(topology)), "utf-8")
+        except OSError as error:
+            raise Refused(Problem(f"cannot write the page: {error.strerror}", str(target), "choose another file")) from None
+    if arguments.json:
+        print(predicted_json.as_json(found))
+    else:
+        print(predicted.text(found, every_figure=arguments.figures), end="")
+        if arguments.page:
+            print(f"page: {shown_path(Path(arguments.page))}")
+    return MET
+
+
+def said(
+    topology: Topology,
+    with_gains: bool = False,
+    changed: Sequence[str] = (),
+    before: Topology | None = None,
+    samples: int = SAMPLES,
+) -> predicted.Predicted:
+    """Everything that is predicted of a topology; `before`: what it was without the changes."""
+    prediction = Prediction(topology)
+    tree = prediction.tree()
+    values = prediction.middle()
+    numbers = {event.name: prediction.service.causes[event.name].down(values) for event in tree.events}
+    objective = topology.objectives.availability
+    sampled = prediction.sampled("service", samples) if objective is not None else ()
+    kept = sum(float(each) <= 1 - objective for each in sampled) / samples if objective is not None else None
+    return predicted.Predicted(
+        service=topology.service, file=topology.file,
+        outlooks=tuple(outlook(prediction, path.name, samples) for path in prediction.service.paths),
+        known=tuple(sorted(prediction.known.values(), key=lambda known: known.name)),
+        single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)), cut_sets=tree.cut_set_counts(3),
+        importance=tuple(tree.importance(numbers).items()), findings=findings(topology),
+        worse_than_one=tuple(worse_than_one(prediction)), gains=gains(topology, _objections) if with_gains else None,
+        changed=tuple(changed), before=outlook(Prediction(before), "service", samples) if before is not None else None,
+        objective=objective, met_share=kept, sampled=samples, swings=tuple(prediction.swings()),
+    )  # fmt: skip
+
+
+def _objections(topology: Topology) -> tuple[Problem, ...]:
+    return (*check(topology), *examine(topology, unsound(topology)))
+
+
+def drawn(topology: Topology) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+    """Tiers for the page: (name, engine, [(instance, host, zone)]), in the order of the file."""
+    return [
+        (name, tier.engine, [(each.name, each.host, each.zone) for each in topology.instances_of(name)])
+        for name, tier in topology.tiers.items()
+    ]

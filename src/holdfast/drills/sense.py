@@ -1,0 +1,38 @@
+"""Drills of the user's own that name a fault with a tier that it cannot concern."""
+
+from collections.abc import Iterator
+
+from holdfast.engines.routing import served_by
+from holdfast.errors import Problem
+from holdfast.topology.model import Drilled, Topology
+
+_TELLS_NO_TIME = ("haproxy", "keepalived")
+_ONE_TIER = ("alive_but_wrong", "slow_answers", "clock_skew", "oom", "dependency_down")
+
+
+def senseless(topology: Topology, index: int, drilled: Drilled, tier: str) -> Iterator[Problem]:
+    """`tier`: the one that the drill means, which exists."""
+    where = topology.located("drills", index, "tier" if drilled.tier else "fault")
+    engine = topology.tiers[tier].engine
+    if drilled.fault in _ONE_TIER and drilled.target.startswith("zone "):
+        at = topology.located("drills", index, "target")
+        yield Problem(f"{drilled.fault} strikes programs of one tier, not a zone", at, "name a tier, and target: one or all")
+    if drilled.fault in ("alive_but_wrong", "slow_answers") and "http" not in served_by(tier, topology):
+        yield Problem(f"{tier} speaks no http of its own that {drilled.fault} could spoil", where, "name a tier that does")
+    if drilled.fault == "clock_skew" and engine in _TELLS_NO_TIME:
+        remedy = "name another tier"
+        yield Problem(f"{engine} tells nobody what time it takes it to be, so nothing could be proven", where, remedy)
+    if drilled.fault == "dependency_down":
+        known = dependencies(topology, tier)
+        if drilled.settings.dependency not in known:
+            at = topology.located("drills", index, "dependency")
+            remedy = f"write one of {', '.join(known)}" if known else "name a tier that depends on another"
+            yield Problem(f"{tier} does not depend on {drilled.settings.dependency}", at, remedy)
+
+
+def dependencies(topology: Topology, tier: str) -> tuple[str, ...]:
+    """The tiers that it calls: by `uses:`, `routes:`, or as its consensus store."""
+    declared = topology.tiers[tier]
+    store = getattr(declared.settings, "consensus", None)
+    named = [*declared.uses, *declared.routes.values(), *([store] if store else [])]
+    return tuple(dict.fromkeys(name for name in named if name in topology.tiers))

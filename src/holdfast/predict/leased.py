@@ -1,0 +1,140 @@
+"""A database whose primary holds a lease in a consensus store: which steps pass until writes go on.
+
+| strike | chain |
+|---|---|
+| the primary's program refuses | turn, promote, in; where a crashed primary may start again: turn, recover, in |
+| the primary falls silent | lease, revoke, poll, promote, in |
+| the same, with the store's leader | election, elected, lease (begun anew, and an election longer), revoke, poll, promote, in |
+| the primary hands over | handover, turn, promote, in |
+| a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
+| the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
+
+A new leader of etcd refreshes every lease, and adds its election timeout (etcd, lease/lessor.go: Promote), so that a lease lives
+longer when the store's leader is lost together with the holder.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from holdfast.engines.engine import Delay
+from holdfast.predict import steps
+from holdfast.predict.part import LASTS, NO_TIMER, UNHARMED, Part
+from holdfast.predict.path import Path
+from holdfast.predict.strike import Hit, Strike
+from holdfast.topology.model import Topology
+
+CROSSINGS = 12
+"""How often a packet crosses the network for a session, a write and its confirmation by a standby, at the most."""
+
+
+def parts(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> tuple[Part, ...]:
+    settings = topology.tiers[tier].settings
+    store_hit = struck.get(settings.consensus)
+    asker = path.entry if path.entry and topology.tiers[path.entry].routes else ""
+    back = steps.of(asker, topology, "in")
+    if store_hit and strike.nature in ("silent", "refuses") and 2 * (store_hit.of - store_hit.count) <= store_hit.of:
+        return (_no_majority(tier, strike, settings, topology, everyone=tier in struck),)
+    hit = struck.get(tier)
+    if hit is None:
+        return (UNHARMED,)  # one member of the store: the others elect a leader, and a lease outlives that
+    return tuple(_by_nature(tier, strike, hit, topology, back, settings, beside=store_hit is not None))
+
+
+def _by_nature(
+    tier: str, strike: Strike, hit: Hit, topology: Topology, back: tuple[Delay, ...], settings: Any, *, beside: bool
+) -> Iterator[Part]:
+    nature = strike.nature
+    if hit.role != "certainly":
+        yield _standby(tier, strike, settings, topology)
+    if hit.role == "no":
+        return
+    certain = hit.role == "certainly"
+    if nature == "refuses":
+        again = ("recover",) if settings.primary_start_timeout else ("promote",)
+        yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=certain)
+    elif nature == "silent":
+        yield from _silent(tier, strike, topology, back, settings, certain=certain, beside=beside)
+    elif nature == "hands over":
+        yield Part(chain=(*steps.of(tier, topology, "handover", "turn", "promote"), *back), certain=certain)
+    elif nature == "cut":
+        yield from _cut(tier, strike, topology, back, settings, beside=beside)
+    elif nature == "slow":
+        yield _slow(strike)
+    elif nature == "no space":
+        yield Part(chain=(steps.lasting(strike),), reason="a primary that cannot write does not hand over by itself")
+    elif nature == "in turn":
+        chain = steps.of(tier, topology, "handover", "turn", "promote")
+        yield Part(chain=(*chain, *back) * (1 if certain else hit.of))
+
+
+def _silent(
+    tier: str, strike: Strike, topology: Topology, back: tuple[Delay, ...], settings: Any, *, certain: bool, beside: bool
+) -> Iterator[Part]:
+    lease, *rest = steps.of(tier, topology, "lease", "revoke", "poll", "promote")
+    after = (*rest, *back)
+    if not beside:
+        yield Part(chain=(lease, *after), certain=certain)
+        return
+    store = settings.consensus
+    election, *elected = steps.of(store, topology, "election", "elected")
+    anew = replace(
+        lease, name="lease of a silent primary, begun anew by the store's new leader", low_s=lease.high_s + election.low_s,
+        high_s=lease.high_s + election.low_s + 0.1, setting="ttl, election_timeout",
+        source="etcd, lease/lessor.go: Promote refreshes all leases and adds the election timeout",
+    )
+    yield Part(chain=(election, *elected, anew, *after), certain=certain, leader_struck=True, store=store)
+    yield Part(chain=(lease, *after), certain=certain, leader_struck=False, store=store)
+
+
+def _standby(tier: str, strike: Strike, settings: Any, topology: Topology) -> Part:
+    """Perhaps one that confirms commits: then they wait until another one does."""
+    if not settings.synchronous:
+        return UNHARMED
+    if strike.nature in ("refuses", "in turn"):
+        return Part(chain=steps.of(tier, topology, "turn"))
+    if strike.nature in ("silent", "cut", "no space"):
+        return Part(chain=steps.of(tier, topology, "sync_given_up"))
+    if strike.nature == "slow":
+        return _slow(strike) if strike.fault != "cpu_starve" else Part(chain=steps.of(tier, topology, "sync_given_up"))
+    return UNHARMED
+
+
+def _cut(
+    tier: str, strike: Strike, topology: Topology, back: tuple[Delay, ...], settings: Any, *, beside: bool
+) -> Iterator[Part]:
+    other = getattr(strike.settings, "from_", "") or getattr(strike.settings, "dependency", "")
+    only_ports = bool(getattr(strike.settings, "ports", ()))
+    if strike.fault == "cut_from" and other == settings.consensus and (only_ports or not beside):
+        if settings.failsafe:
+            yield replace(UNHARMED, reason="its standbys vouch for it (failsafe)")
+            return
+        step_down, lease, *rest = steps.of(tier, topology, "retry_store", "lease", "revoke", "promote")
+        left = replace(
+            lease, name="what is left of its lease expires", low_s=max(0.0, lease.low_s - step_down.high_s),
+            high_s=lease.high_s - step_down.low_s,
+        )
+        yield Part(chain=(left, *rest, *back), certain=True)
+        return
+    yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
+
+
+def _slow(strike: Strike) -> Part:
+    """A delay that every time limit on the way can bear costs its crossings; of anything else no setting tells."""
+    late_s = getattr(strike.settings, "delay", 0.0) + getattr(strike.settings, "jitter", 0.0)
+    if strike.fault != "delay" or CROSSINGS * late_s > 1.0:
+        return Part(unknown=True, reason=NO_TIMER)
+    crossed = Delay(
+        step="client", name=f"{CROSSINGS} crossings of a network that delays", low_s=0.0, high_s=CROSSINGS * late_s,
+        setting="delay, jitter", source="the drill",
+    )
+    return Part(chain=(crossed,))
+
+
+def _no_majority(tier: str, strike: Strike, settings: Any, topology: Topology, *, everyone: bool) -> Part:
+    if settings.failsafe and not everyone:
+        return replace(UNHARMED, reason="its standbys vouch for it (failsafe)")
+    if strike.nature == "refuses" and strike.fault != "crash_loop":
+        restarted = steps.of(settings.consensus, topology, "election", "elected")
+        return Part(chain=(*restarted, *steps.of(tier, topology, "turn", "recover")), certain=False)
+    return Part(chain=(steps.lasting(strike),), certain=everyone, reason=LASTS)

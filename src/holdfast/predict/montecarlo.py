@@ -1,0 +1,201 @@
+"""Years played by chance, in numpy (`holdfast[predict]`): for what has no closed form.
+
+Repairs of any distribution, maintenance windows, how a year's downtime is distributed, and the chance of missing an objective.
+Each year begins with all well.  Every failure and repair is a change of state; the tree is asked once for each different state.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from holdfast.errors import Problem, Refused
+from holdfast.predict import sampling
+from holdfast.predict.formulas import YEAR_H
+from holdfast.predict.tree import FaultTree
+
+BATCH = 4000
+"""Years at a time: what they need then fits the caches, and each sorting is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How long something stays down, in hours.  exponential: low = high = the mean.  fixed: low = high.  lognormal: low and high
+    are the 5 % and 95 % points.  uniform: from low to high."""
+
+    kind: Literal["exponential", "fixed", "lognormal", "uniform"]
+    low_h: float
+    high_h: float
+
+    def draw(self, rng: Any, count: int) -> Any:
+        if self.kind == "exponential":
+            return rng.exponential(self.low_h, count)
+        if self.kind == "uniform":
+            return rng.uniform(self.low_h, self.high_h, count)
+        if self.kind == "fixed" or self.low_h == self.high_h:
+            return self.low_h + 0.0 * rng.random(count)
+        return sampling.lognormal(self.low_h, self.high_h, rng.standard_normal(count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What one event of the tree does: it fails at random, `failures_per_h` while it works, and is repaired."""
+
+    event: str
+    failures_per_h: float
+    repair: Repair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Events that are down on purpose: every `every_h`, the first time after `first_h`, for `length_h` each."""
+
+    events: tuple[str, ...]
+    every_h: float
+    length_h: float
+    first_h: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """down_h, outages: of each year.  A year is `year_h` long."""
+
+    down_h: Any
+    outages: Any
+    year_h: float
+
+    @property
+    def unavailability(self) -> float:
+        return float(self.down_h.mean()) / self.year_h
+
+    @property
+    def standard_error(self) -> float:
+        """Of `unavailability`."""
+        return float(self.down_h.std(ddof=1)) / self.year_h / len(self.down_h) ** 0.5
+
+    def missed(self, objective: float) -> float:
+        """The share of years in which an availability objective was missed."""
+        return float((self.down_h > (1.0 - objective) * self.year_h).mean())
+
+    def quantile_h(self, share: float) -> float:
+        """A year's downtime that is not exceeded in this share of years."""
+        return sampling.quantile(self.down_h, share)
+
+
+def numpy_or_refused() -> Any:
+    if not sampling.has_numpy():
+        raise Refused(Problem("numpy is not installed", "holdfast.predict.montecarlo", "pip install 'holdfast[predict]'"))
+    import numpy
+
+    return numpy
+
+
+def play(
+    tree: FaultTree, lives: Sequence[Life], years: int, seed: int, windows: Sequence[Window] = (), year_h: float = YEAR_H,
+) -> Played:
+    """So many years of the tree.  Events without a life keep to what their probability says only if it is 0 or 1.
+
+    Raises ValueError for a life or window of an unknown event, and Refused where numpy is missing.
+    """
+    numpy = numpy_or_refused()
+    known = {event.name for event in tree.events}
+    for name in [life.event for life in lives] + [event for window in windows for event in window.events]:
+        if name not in known:
+            raise ValueError(f"there is no event {name!r} in this tree")
+    rng = numpy.random.default_rng(seed)
+    down, outages = [], []
+    for start in range(0, years, BATCH):
+        found = _batch(numpy, rng, tree, lives, windows, min(BATCH, years - start), year_h)
+        down.append(found[0])
+        outages.append(found[1])
+    return Played(down_h=numpy.concatenate(down), outages=numpy.concatenate(outages), year_h=year_h)
+
+
+def _batch(
+    numpy: Any, rng: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
+) -> tuple[Any, Any]:
+    changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
+    changes += [_planned(numpy, window, years, year_h) for window in windows]
+    year = numpy.concatenate([each[0] for each in changes])
+    at = numpy.concatenate([each[1] for each in changes])
+    who = numpy.repeat(numpy.arange(len(changes)), [len(each[0]) for each in changes])
+    order = numpy.argsort(year * (2.0 * year_h) + at)
+    year, at, who = year[order], at[order], who[order]
+    down = _down(numpy, tree, lives, windows, who)
+    # What has not been mended at the end of a year is closed there, so every year ends, and the next begins, with all well.
+    lasts = numpy.append(numpy.where(year[1:] == year[:-1], at[1:] - at[:-1], 0.0), 0.0)
+    began = down.copy()
+    began[1:] &= ~(down[:-1] & (year[1:] == year[:-1]))
+    hours = numpy.bincount(year, weights=lasts * down, minlength=years)
+    return hours, numpy.bincount(year, weights=began & (lasts > 0), minlength=years)
+
+
+def _changes(numpy: Any, rng: Any, life: Life, years: int, year_h: float) -> tuple[Any, Any]:
+    """(year, hour) of every failure and every repair of one event, in pairs."""
+    empty = numpy.empty(0, dtype=numpy.int64)
+    if life.failures_per_h <= 0:
+        return empty, numpy.empty(0)
+    year, at = numpy.arange(years), numpy.zeros(years)
+    found_years, found_at = [empty], [numpy.empty(0)]
+    while len(year):
+        at = at + rng.exponential(1.0 / life.failures_per_h, len(year))
+        inside = at < year_h
+        year, at = year[inside], at[inside]
+        found_years.append(year)
+        found_at.append(at)
+        at = at + life.repair.draw(rng, len(year))
+        found_years.append(year)
+        found_at.append(numpy.minimum(at, year_h))
+    return numpy.concatenate(found_years), numpy.concatenate(found_at)
+
+
+def _planned(numpy: Any, window: Window, years: int, year_h: float) -> tuple[Any, Any]:
+    begins = numpy.arange(window.first_h, year_h, window.every_h)
+    both = numpy.concatenate([begins, numpy.minimum(begins + min(window.length_h, window.every_h), year_h)])
+    return numpy.repeat(numpy.arange(years), len(both)), numpy.tile(both, years)
+
+
+def _down(numpy: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], who: Any) -> Any:
+    """After each change, whether the top has happened.  A change flips one bit, so states are running exclusive ors."""
+    count = len(lives) + len(windows)
+    words = []
+    for first in range(0, count, 64):
+        inside = (who >= first) & (who < first + 64)
+        bits = numpy.where(inside, numpy.left_shift(numpy.uint64(1), ((who - first) % 64).astype(numpy.uint64)), numpy.uint64(0))
+        words.append(numpy.bitwise_xor.accumulate(bits))
+    keys = numpy.random.default_rng(0).integers(1, 1 << 63, count, dtype=numpy.int64).astype(numpy.uint64)
+    label = words[0] if len(words) == 1 else numpy.bitwise_xor.accumulate(keys[who])
+    first_at, back = _different(numpy, label)
+    columns: dict[str, Any] = {}
+    owners = [(life.event,) for life in lives] + [window.events for window in windows]
+    for index, names in enumerate(owners):
+        bit = (words[index // 64][first_at] >> numpy.uint64(index % 64)) & numpy.uint64(1)
+        for name in names:
+            columns[name] = numpy.maximum(columns.get(name, 0.0), bit.astype(float))
+    if not columns:
+        return numpy.zeros(len(who), dtype=bool)
+    return (numpy.asarray(tree.probabilities(columns)) > 0.5)[back]
+
+
+def _different(numpy: Any, label: Any) -> tuple[Any, Any]:
+    """(where each different label stands, which of those each entry is): by a table, as sorting millions takes longer than all
+    else; the few that fall on a place that is taken are sorted."""
+    bits = 20
+    place = (label * numpy.uint64(0x9E3779B97F4A7C15)) >> numpy.uint64(64 - bits)
+    owner = numpy.full(1 << bits, -1, dtype=numpy.int64)
+    owner[place] = numpy.arange(len(label))
+    taken = numpy.flatnonzero(owner >= 0)
+    rank = numpy.zeros(1 << bits, dtype=numpy.int64)
+    rank[taken] = numpy.arange(len(taken))
+    back = rank[place]
+    others = numpy.flatnonzero(label[owner[place]] != label)
+    _, first, inverse = numpy.unique(label[others], return_index=True, return_inverse=True)
+    back[others] = len(taken) + inverse
+    return numpy.concatenate([owner[taken], others[first]]), back
+
+
+def lives_of(tree: FaultTree, rates: Mapping[str, tuple[float, float]]) -> list[Life]:
+    """Exponential lives: event to (failures per hour, mean repair in hours)."""
+    return [
+        Life(event=event.name, failures_per_h=rates[event.name][0], repair=Repair("exponential", *(rates[event.name][1],) * 2))
+        for event in tree.events if event.name in rates
+    ]

@@ -1,0 +1,56 @@
+"""The steps of a chain: those of an engine by their names, and those that belong to no engine: clients, and the fault itself."""
+
+from math import inf
+
+from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.engine import Delay
+from holdfast.predict.path import Path
+from holdfast.predict.strike import Strike
+from holdfast.topology.model import Topology
+
+NOISE_S = 0.2
+"""What two busy cores do to any program (`report.words.NOTABLE_GAP_S` has the same reason)."""
+SESSION_S = 0.2
+"""A session with a database takes a connection, five messages of scram-sha-256 (RFC 5802) and a backend's fork."""
+
+
+def of(tier: str, topology: Topology, *wanted: str) -> tuple[Delay, ...]:
+    """The delays of these steps in the order asked for; those that the engine has not are left out."""
+    if tier not in topology.tiers:
+        return ()
+    known = {delay.step: delay for delay in ENGINES[topology.tiers[tier].engine].delays(tier, topology)}
+    return tuple(known[step] for step in wanted if step in known)
+
+
+def promised(tier: str, topology: Topology) -> bool:
+    """False for a tier with a config of the user's own, of which we know no number."""
+    return bool(ENGINES[topology.tiers[tier].engine].delays(tier, topology))
+
+
+def next_address(path: Path, addresses: int, silent: int) -> Delay:
+    """A client of several addresses tries them in order; a silent one costs its share of the patience."""
+    share_s = path.patience_s / max(1, addresses)
+    return Delay(
+        step="client", name="the client tries its next address", low_s=0.0, high_s=share_s * silent,
+        setting=f"probes.{path.probe}.patience", source="the probe: its patience, shared among the addresses",
+    )
+
+
+def lasting(strike: Strike) -> Delay:
+    return Delay(
+        step="lasts", name="nobody is left to serve, as long as the fault lasts", low_s=strike.lasts_s, high_s=strike.lasts_s,
+        setting="for" if strike.lasts_s < inf else "", source="the drill",
+    )
+
+
+def seen_by(path: Path) -> tuple[Delay, ...]:
+    """What every measurement adds."""
+    session = Delay(
+        step="seen", name="a new session with the database", low_s=0.0, high_s=SESSION_S, kind="work", source="measured",
+    )  # fmt: skip
+    return (
+        *((session,) if path.writes else ()),
+        Delay(step="seen", name="the next question of the probe", low_s=0.0, high_s=path.every_s,
+              setting=f"probes.{path.probe}.every", source="the probe"),
+        Delay(step="seen", name="busy processors answer late", low_s=0.0, high_s=NOISE_S, kind="work", source="measured"),
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""What a change would gain: every single change that an architect may think of, with its minutes a year, best first.
+
+Rules: one change at a time, the rest as it is; figures at their middle, so a gain is a difference of like with like; a
+change that the topology could not bear (`check` would refuse it) is not offered.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from holdfast.errors import Problem
+from holdfast.predict.formulas import YEAR_H
+from holdfast.predict.known import Measured
+from holdfast.predict.service import needed
+from holdfast.predict.yearly import Prediction
+from holdfast.quantities import written_seconds
+from holdfast.topology.model import Topology
+
+MOST_REPLICAS = 9
+"""Beyond this, one more is no answer to anything."""
+
+Sensible = Callable[[Topology], tuple[Problem, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """change: in words; setting: as `--set` takes it, or "" where it is no key of the file.  Minutes are of a 365.25-day year."""
+
+    change: str
+    setting: str
+    before_min: float
+    after_min: float
+
+    @property
+    def gain_min(self) -> float:
+        return self.before_min - self.after_min
+
+
+def gains(
+    topology: Topology,
+    sensible: Sensible,
+    path: str = "service",
+    measured: Mapping[str, Measured] | None = None,
+) -> tuple[Gain, ...]:
+    """Every single change, the largest gain first; a change for the worse has a negative one and stands last."""
+    prediction = Prediction(topology, measured)
+    before = _minutes(prediction.unavailability(path))
+    found = []
+    for change, setting, other in _changed(topology):
+        if not sensible(other):
+            after = _minutes(Prediction(other, measured).unavailability(path))
+            found.append(Gain(change=change, setting=setting, before_min=before, after_min=after))
+    for change, figures in _better(prediction, path):
+        middle = prediction.middle()
+        changed = {name: factor(middle[name]) for name, factor in figures.items()}
+        after = _minutes(prediction.unavailability(path, {**middle, **changed}))
+        found.append(Gain(change=change, setting="", before_min=before, after_min=after))
+    return tuple(sorted(found, key=lambda gain: -gain.gain_min))
+
+
+def _minutes(share: float) -> float:
+    return share * YEAR_H * 60
+
+
+def _with_tier(topology: Topology, name: str, **update: Any) -> Topology:
+    """Tiers that lodge there keep their own number of instances."""
+    tiers = {each: tier.model_copy(update=update) if each == name else tier for each, tier in topology.tiers.items()}
+    if "replicas" in update and f"{name}-vip" in tiers and topology.tiers[name].vip:
+        tiers[f"{name}-vip"] = tiers[f"{name}-vip"].model_copy(update=update)
+    return replace(topology, tiers=tiers)
+
+
+def _changed(topology: Topology) -> Iterator[tuple[str, str, Topology]]:
+    """(in words, as a setting, the other topology)"""
+    for name, tier in topology.tiers.items():
+        if name.endswith("-vip") and name not in topology.where and tier.engine == "keepalived":
+            continue
+        if tier.on is None and tier.replicas < MOST_REPLICAS:
+            step = 2 if tier.engine == "etcd" else 1
+            more = tier.replicas + step
+            yield (
+                f"{step} more of {name} ({tier.replicas} -> {more})",
+                f"tiers.{name}.replicas={more}",
+                _with_tier(topology, name, replicas=more),
+            )
+        yield from _timers(topology, name)
+    letter = next(each for each in map(chr, range(ord("a"), ord("z") + 1)) if each not in topology.zones)
+    zones = (*topology.zones, letter)
+    yield f"one more zone ({len(zones) - 1} -> {len(zones)})", f"zones=[{', '.join(zones)}]", replace(topology, zones=zones)
+
+
+TIMERS = ("ttl", "loop_wait", "check_interval", "check_timeout", "advert")
+
+
+def _timers(topology: Topology, name: str) -> Iterator[tuple[str, str, Topology]]:
+    """Each timer at half."""
+    settings = topology.tiers[name].settings
+    if topology.tiers[name].config is not None:
+        return
+    for key in TIMERS:
+        value = getattr(settings, key, None)
+        if isinstance(value, float) and value > 0:
+            half = value / 2
+            other = settings.model_copy(update={key: half})
+            yield (
+                f"{key} of {name} at half ({written_seconds(value)} -> {written_seconds(half)})",
+                f"tiers.{name}.{key}={written_seconds(half)}",
+                _with_tier(topology, name, settings=other),
+            )
+
+
+Factor = Callable[[float], float]
+
+
+def _better(prediction: Prediction, path: str) -> Iterator[tuple[str, dict[str, Factor]]]:
+    """What is no number in the file: better habits and second providers."""
+    topology = prediction.topology
+    manual = [name for name in prediction.known if name.endswith("manual_failover")]
+    yield "a person acts in half the time", dict.fromkeys(manual, lambda value: value / 2)
+    uncovered = [name for name in prediction.known if name.endswith("uncovered")]
+    if uncovered:
+        yield (
+            "failing over works twice as reliably (a fence that cannot hang)",
+            dict.fromkeys(uncovered, lambda value: value / 2),
+        )
+        yield "failing over is exercised twice as often", {"reliability.failover_test": lambda value: value / 2}
+    for tier in prediction.service.pools:
+        if tier in prediction.path(path).tiers:
+            name = f"tiers.{tier}.reliability.failover"
+            yield f"{tier} fails over in half the time", {name: lambda value: value / 2}
+    yield "common causes made half as common (staged roll-outs, unlike versions)", {"reliability.beta": lambda value: value / 2}
+    if "reliability.hosts.mttr" in prediction.known:
+        yield "hosts are repaired in half the time", {"reliability.hosts.mttr": lambda value: value / 2}
+    for name in topology.reliability.shared:
+        down = f"reliability.shared.{name}.down"
+        if down in prediction.known:
+            yield f"a second provider beside {name}", {down: lambda value: value * value}
+    if "reliability.region.down" in prediction.known:
+        yield "a second region that takes over without loss", {"reliability.region.down": lambda value: value * value}
+
+
+def worse_than_one(prediction: Prediction) -> Iterator[tuple[str, float, float]]:
+    """(tier, minutes a year with its spare instances, with one alone), where failing over costs more than it saves."""
+    values = prediction.middle()
+    moving = prediction.failing_over("service", values)
+    for tier, pool in prediction.service.pools.items():
+        if needed(prediction.topology, tier) > 1:
+            continue
+        up = 1.0
+        for cause in pool.own:
+            up *= 1.0 - cause.down(values)
+        together = (1.0 - up) ** pool.size + moving[tier][0]
+        if together > 1.0 - up:
+            yield tier, _minutes(together), _minutes(1.0 - up)

@@ -1,0 +1,56 @@
+"""A topology's year by chance: how unlike one year is to another, with every figure at its middle.
+
+Failing over stands beside the causes as events of its own: covered ones take the tier's failover time, the others until a
+person has acted.  Repairs are exponential with the mean that is known.  What only some requests feel is left out.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.predict.gates import Event, Or
+from holdfast.predict.montecarlo import Life, Played, Repair, play
+from holdfast.predict.tree import FaultTree
+from holdfast.predict.yearly import Prediction, covered_share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Years:
+    """Minutes of downtime in a year: in every second year no more than median_min, in one of ten more than tenth_min, in one of a
+    hundred more than hundredth_min.  missed: the share of years that miss the availability objective, or None without one."""
+
+    played: int
+    median_min: float
+    tenth_min: float
+    hundredth_min: float
+    missed: float | None
+
+
+def play_years(prediction: Prediction, years: int, seed: int, path: str = "service") -> Played:
+    """Raises Refused where numpy is missing."""
+    values = prediction.middle()
+    waits: list[Life] = []
+    for tier, (_, often) in prediction.failing_over(path, values).items():
+        pool = prediction.service.pools[tier]
+        if pool.weight == 1.0:
+            share = covered_share(pool, values)
+            quick, slow = values[pool.failover], values[pool.manual]
+            waits.append(Life(event=f"{tier} fails over", failures_per_h=often * share, repair=Repair("fixed", quick, quick)))
+            waits.append(Life(event=f"{tier} waits for a person", failures_per_h=often * (1 - share),
+                              repair=Repair("exponential", slow, slow)))
+    tree = FaultTree(Or(prediction.path(path).top, *(Event(life.event, 0.0) for life in waits)))
+    causes = prediction.service.causes
+    lives = [
+        Life(event=event.name, failures_per_h=causes[event.name].rate(values),
+             repair=Repair("exponential", values[causes[event.name].long], values[causes[event.name].long]))
+        for event in tree.events if event.name in causes
+    ]
+    return play(tree, [*lives, *waits], years, seed)
+
+
+def year_by_chance(prediction: Prediction, years: int, seed: int = 1, path: str = "service") -> Years:
+    played = play_years(prediction, years, seed, path)
+    objective = prediction.topology.objectives.availability
+    median, tenth, hundredth = (played.quantile_h(share) * 60 for share in (0.5, 0.9, 0.99))
+    return Years(
+        played=years, median_min=median, tenth_min=tenth, hundredth_min=hundredth,
+        missed=None if objective is None else played.missed(objective),
+    )

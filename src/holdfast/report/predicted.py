@@ -1,0 +1,212 @@
+"""A prediction for a terminal: an interval first, then why, then every figure that it rests on and where that is from.
+
+Rules: no headline number without its interval; nothing that was not computed is shown as if it were; what is left out is said.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from holdfast.predict.formulas import YEAR_H
+from holdfast.predict.known import Known
+from holdfast.predict.safety import Finding
+from holdfast.predict.tree import Importance
+from holdfast.predict.whatif import Gain
+from holdfast.predict.yearly import Outlook
+from holdfast.predict.years import Years
+from holdfast.quantities import shown_seconds, written_share
+
+LONGEST_LIST = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """All that a prediction says.  outlooks: the whole service first.  importance: of the whole service, the most critical first.
+    changed: what `--set` said, and `before` the outlook without it.  met_share: of the samples that keep the objective."""
+
+    service: str
+    file: str
+    outlooks: tuple[Outlook, ...]
+    known: tuple[Known, ...]
+    single_points: tuple[str, ...]
+    cut_sets: dict[int, int]
+    importance: tuple[tuple[str, Importance], ...]
+    findings: tuple[Finding, ...]
+    worse_than_one: tuple[tuple[str, float, float], ...] = ()
+    gains: tuple[Gain, ...] | None = None
+    changed: tuple[str, ...] = ()
+    before: Outlook | None = None
+    objective: float | None = None
+    met_share: float | None = None
+    sampled: int = 0
+    years: Years | None = None
+    swings: tuple[tuple[str, float, float], ...] = ()
+    """Of the whole service: figure, minutes a year at its low end, at its high end; the widest first."""
+
+
+def text(found: Predicted, *, every_figure: bool = False) -> str:
+    parts = [_head(found), _outlooks(found), _against(found), _drivers(found), _why(found), _warnings(found), _findings(found)]
+    if found.gains is not None:
+        parts.append(_gains(found.gains))
+    parts.append(_figures(found, every_figure))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def minutes(value: float) -> str:
+    """`4 s`, `3.2 min`, `133 min`, `17.2 h`."""
+    if value < 0:
+        return f"-{minutes(-value)}"
+    if value < 1:
+        return shown_seconds(value * 60) if value >= 1 / 60 else f"{value * 60:.2g} s" if value else "0 s"
+    if value < 600:
+        return f"{value:.{1 if value < 100 else 0}f} min"
+    return f"{value / 60:.1f} h"
+
+
+def percent(share: float) -> str:
+    """`16.6 %`, `< 0.1 %`."""
+    return f"{share:.1%}".replace("%", " %") if not 0 < share < 0.0005 else "< 0.1 %"
+
+
+def available(down_min: float) -> str:
+    """A share with as many digits as mean something: `99.9747 %`."""
+    down = down_min / (YEAR_H * 60)
+    digits = 2
+    while digits < 9 and down < 10 ** -(digits + 1):
+        digits += 1
+    return f"{(1 - down) * 100:.{digits}f} %"
+
+
+def ranged(known: Known) -> str:
+    ends = (known.low, known.high) if known.low != known.high else (known.low,)
+    return " to ".join(_hours(each) if known.unit == "h" else _percent(each) for each in ends)
+
+
+def _percent(value: float) -> str:
+    return f"{written_share(float(f'{value:.3g}'))}"
+
+
+def _hours(value: float) -> str:
+    if value < 1:
+        return minutes(value * 60)
+    if value < 72:
+        return f"{value:.3g} h"
+    return f"{value / 24:.3g} d" if value < YEAR_H * 0.99 else f"{value / YEAR_H:.3g} y"
+
+
+def _head(found: Predicted) -> str:
+    head = f"{found.service}: what to expect in a year of 365.25 days, before anything runs"
+    return head + ("".join(f"\n  as if {each}" for each in found.changed))
+
+
+def _table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _outlooks(found: Predicted) -> str:
+    rows = [("path", "down a year, 5 % to 95 %", "middle", "available", "outages", "mean outage", "failing over")]
+    for each in found.outlooks:
+        rows.append(
+            (
+                each.path,
+                f"{minutes(each.low_min)} to {minutes(each.high_min)}",
+                minutes(each.middle_min),
+                available(each.middle_min),
+                f"{each.outages:.3g}",
+                minutes(each.mean_outage_s / 60),
+                minutes(each.failover_min),
+            )
+        )
+    note = (
+        f"  {found.sampled:,} samples of every figure that is a range; the middle takes each figure at its geometric mean.\n"
+        "  `failing over` is the part of `middle` that replacing lost instances takes."
+    )
+    return f"{_table(rows, frozenset({2, 3, 4, 5, 6}))}\n{note}"
+
+
+def _against(found: Predicted) -> str:
+    lines = []
+    if found.objective is not None and found.met_share is not None:
+        allowed = (1 - found.objective) * YEAR_H * 60
+        lines.append(
+            f"The objective of {written_share(found.objective)} allows {minutes(allowed)} a year: "
+            f"kept by {found.met_share:.0%} of the samples."
+        )
+    if found.before is not None:
+        now, before = found.outlooks[0].middle_min, found.before.middle_min
+        word = "less" if now <= before else "more"
+        lines.append(f"Without the change it would be {minutes(before)}: {minutes(abs(now - before))} {word} now.")
+    if found.years is not None:
+        years, missed = found.years, found.years.missed
+        lines.append(f"Of {years.played:,} years played by chance, all figures at their middle, half have less than "
+                     f"{minutes(years.median_min)}, one in ten more than {minutes(years.tenth_min)}, one in a hundred more than "
+                     f"{minutes(years.hundredth_min)}" + ("." if missed is None else f"; {missed:.0%} miss the objective."))
+    return "\n".join(lines)
+
+
+def _drivers(found: Predicted) -> str:
+    by_name = {known.name: known for known in found.known}
+    rows = [("what drives it most", "from", "to", "because it is known to be", "")]
+    for name, low, high in found.outlooks[0].drivers:
+        rows.append((name, minutes(low), minutes(high), ranged(by_name[name]), f"({by_name[name].tag})"))
+    return _table(rows, frozenset({1, 2})) if len(rows) > 1 else ""
+
+
+def _why(found: Predicted) -> str:
+    rows = [("what takes it down", "of the time that is no failing over", "risk if it were down")]
+    for name, each in found.importance[:LONGEST_LIST]:
+        rows.append(
+            (("! " if name in found.single_points else "  ") + name, percent(each.criticality), f"x {each.achievement:.3g}")
+        )
+    sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
+    lines = [_table(rows, frozenset({1, 2})), f"  ! alone is enough: {len(found.single_points)} single points of failure"]
+    lines.append(f"  minimal cut sets: {sets}")
+    return "\n".join(lines)
+
+
+def _warnings(found: Predicted) -> str:
+    return "\n".join(
+        f"warning: {tier} would be better off alone: with its spare instances {minutes(several)} a year, most of it "
+        f"failing over; "
+        f"one instance {minutes(one)}"
+        for tier, several, one in found.worse_than_one
+    )
+
+
+def _findings(found: Predicted) -> str:
+    return "\n".join(f"{each.where}  {each.level}: {each.what}\n  remedy: {each.remedy}" for each in found.findings)
+
+
+def _gains(gains: Sequence[Gain]) -> str:
+    rows = [("gain a year", "one change", "as")]
+    rows += [(minutes(gain.gain_min), gain.change, f"--set '{gain.setting}'" if gain.setting else "") for gain in gains]
+    return _table(rows, frozenset({0}))
+
+
+def _figures(found: Predicted, every: bool) -> str:
+    tags = [known.tag for known in found.known]
+    count = ", ".join(f"{tags.count(tag)} {tag}" for tag in ("declared", "measured", "default"))
+    beta = next((known for known in found.known if known.name == "reliability.beta"), None)
+    lines = [f"It rests on {len(tags)} figures: {count}."]
+    if beta is not None:
+        lines.append(f"Common causes are counted with a beta factor of {ranged(beta)} ({beta.tag}).")
+    lines += _left_out(found)
+    if not every:
+        return "\n".join([*lines, "`--figures` lists each with its range and its source."])
+    rows = [("figure", "5 % to 95 %", "", "source")]
+    rows += [(known.name, ranged(known), known.tag, known.source) for known in found.known]
+    return "\n".join([*lines, "", _table(rows)])
+
+
+def _left_out(found: Predicted) -> Iterator[str]:
+    if any("SLA" in known.source for known in found.known):
+        yield "An SLA is the threshold below which a provider pays credits; it says little of how available the thing is."
+    if not any(name.startswith("shared ") for name, _ in found.importance):
+        yield (
+            "Not counted, because nothing says how often they fail: DNS, certificates, configuration pushes, vendors. "
+            "Declare them under reliability.shared."
+        )

@@ -1,0 +1,66 @@
+"""How each target stands: damped, so that one lost answer is no outage, with the time since when, and what was heard before.
+
+`rise` good answers in a row bring a target in, `fall` bad ones take it out, as a balancer counts; the first counts at once.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from holdfast.watch.target import Answer, Target
+
+State = Literal["unasked", "up", "down"]
+KEPT = 60
+"""Answers that are remembered of each target."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """One target.  `since_s`: when it came into its state, on the loop's clock."""
+
+    target: Target
+    rise: int = 1
+    fall: int = 2
+    state: State = "unasked"
+    since_s: float = 0.0
+    role: str = ""
+    last: Answer | None = None
+    in_a_row: int = 0
+    """Answers in a row that speak against the state."""
+    asked: int = 0
+    bad: int = 0
+    heard: deque[Answer] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def hear(self, answer: Answer) -> bool:
+        """True when the state or the role changed."""
+        self.last = answer
+        self.asked += 1
+        self.bad += answer.word != "yes"
+        self.heard.append(answer)
+        at_s = answer.asked_s + answer.took_s
+        before = (self.state, self.role)
+        says: State = "up" if answer.word == "yes" else "down"
+        self.in_a_row = 0 if says == self.state else self.in_a_row + 1
+        if self.state == "unasked" or self.in_a_row >= (self.rise if says == "up" else self.fall):
+            self.state, self.since_s, self.in_a_row = says, at_s, 0
+        if answer.word == "yes":
+            self.role = answer.role
+        elif self.state == "down":
+            self.role = ""
+        return (self.state, self.role) != before
+
+
+class Standings:
+    """All targets by name, in the order in which they were declared."""
+
+    def __init__(self, targets: Iterable[Target], *, rise: int = 1, fall: int = 2):
+        self.by_name: Mapping[str, Standing] = {
+            target.name: Standing(target=target, rise=rise, fall=fall) for target in targets
+        }  # fmt: skip
+
+    def hear(self, answer: Answer) -> bool:
+        return self.by_name[answer.target].hear(answer)
+
+    def __iter__(self) -> Iterator[Standing]:
+        return iter(self.by_name.values())

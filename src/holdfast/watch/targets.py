@@ -1,0 +1,132 @@
+"""What to watch: from a topology, every instance at both levels; from the command line, addresses of any kind.
+
+    http://10.0.1.21:8080/ready     https://shop.example/ (and its certificate)     tcp://10.0.1.31:5432     dns://shop.example
+    shop=http://10.0.1.21:8080/ready                    a name of one's own
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from urllib.parse import SplitResult, urlsplit
+
+from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.engine import Question
+from holdfast.errors import Problem
+from holdfast.topology.model import Instance, Topology
+from holdfast.watch.target import Target
+
+URLS = "urls"
+CERTIFICATE_EVERY_S = 60.0
+_PORTS = {"http": 80, "https": 443}
+
+
+Where = Callable[[str, int], tuple[str, int] | None]
+"""Declared address and port to those of the place at hand; None for what is not there."""
+
+
+def of_topology(topology: Topology, *, every_s: float, timeout_s: float, where: Where | None = None) -> tuple[Target, ...]:
+    """Instances whose engine can be asked only from inside its host are asked at their doors instead.
+
+    where: for a lab whose addresses are not those that were declared.
+    """
+    found = [target for instance in topology.instances for target in _of_instance(instance, topology)]
+    for name, tier in topology.tiers.items():
+        if tier.vip:
+            found += [
+                Target(name=f"{name} address port {port}", group=name, member=f"{name} (virtual address)", level="service",
+                       kind="tcp", host=str(tier.vip), port=port)
+                for port in _doors(name, topology)
+            ]  # fmt: skip
+    made = []
+    for target in found:
+        place = where(target.host, target.port) if where else (target.host, target.port)
+        if place is not None:
+            made.append(replace(target, host=place[0], port=place[1], every_s=every_s, timeout_s=timeout_s))
+    return tuple(made)
+
+
+def _of_instance(instance: Instance, topology: Topology) -> Iterator[Target]:
+    engine = ENGINES[instance.engine]
+    if topology.tiers[instance.tier].on == instance.tier.removesuffix("-vip") and not engine.ports(instance.tier, topology):
+        return  # it holds a virtual address and has no port of its own: the address itself is watched
+    questions = engine.questions(instance, topology)
+    doors = _doors(instance.tier, topology) or engine.ports(instance.tier, topology)
+    for port in doors:
+        yield _target(instance, f"port {port}", level="process", kind="tcp", port=port)
+    outside = [(word, question) for word, question in (("service", questions.service), ("role", questions.role))
+               if question and not question.inside]
+    for word, question in outside:
+        yield _asking(instance, word, question)
+    if not outside and "http" in topology.tiers[instance.tier].routes:
+        yield _target(instance, "answers", level="service", kind="http", port=doors[0], read=_served)
+
+
+def _doors(tier: str, topology: Topology) -> tuple[int, ...]:
+    """The ports at which clients find a balancer."""
+    if not topology.tiers[tier].routes:
+        return ()
+    entries = getattr(ENGINES[topology.tiers[tier].engine], "entries", None)
+    return tuple(entry.port for entry in entries(tier, topology)) if entries else ()
+
+
+def _target(instance: Instance, what: str, **more: object) -> Target:
+    return Target(name=f"{instance.name} {what}", group=instance.tier, member=instance.name, host=instance.address, **more)  # type: ignore[arg-type]
+
+
+def _asking(instance: Instance, word: str, question: Question) -> Target:
+    return Target(
+        name=f"{instance.name} {word}", group=instance.tier, member=instance.name, level="service", kind="http",
+        host=instance.address, port=question.port, method=question.method, path=question.path, body=question.body,
+        read=question.read, role=word == "role",
+    )  # fmt: skip
+
+
+def _served(status: int, _: bytes) -> str:
+    """A balancer passes on what its servers say; from 500 on it says that it has none."""
+    return "yes" if status < 500 else "no"
+
+
+def _is_200(status: int, _: bytes) -> str:
+    return "yes" if status == 200 else "no"
+
+
+def of_urls(words: list[str], *, every_s: float, timeout_s: float) -> tuple[Target, ...] | tuple[Problem, ...]:
+    """Either all of them, or every mistake in them."""
+    found: list[Target] = []
+    problems: list[Problem] = []
+    for word in words:
+        name, url = word.split("=", 1) if "=" in word.split("://", 1)[0] else (word, word)
+        try:
+            made = list(_of_url(name, url, every_s=every_s, timeout_s=timeout_s))
+        except ValueError as error:
+            problems.append(Problem(str(error), word, "write it like http://10.0.1.21:8080/ready, tcp://HOST:PORT or dns://NAME"))
+            continue
+        if any(each.name == target.name for target in made for each in found):
+            problems.append(Problem(f"{name} is named twice", word, "give one of them another name: NAME=URL"))
+        found += made
+    return tuple(problems) if problems else tuple(found)
+
+
+def _of_url(name: str, url: str, *, every_s: float, timeout_s: float) -> Iterator[Target]:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", _port(parts)
+    if not host or parts.scheme not in ("http", "https", "tcp", "dns"):
+        raise ValueError(f"{url!r} is not an address that can be watched")
+    if parts.scheme == "tcp" and not port:
+        raise ValueError(f"{url!r} has no port")
+    common = Target(name=name, group=URLS, member=name, level="service", kind="tcp", host=host, port=port, every_s=every_s,
+                    timeout_s=timeout_s)  # fmt: skip
+    if parts.scheme == "tcp":
+        yield replace(common, level="process")
+    elif parts.scheme == "dns":
+        yield replace(common, kind="dns")
+    elif parts.scheme == "https":
+        yield replace(common, level="process")
+        yield replace(common, name=f"{name} certificate", kind="tls", every_s=max(every_s, CERTIFICATE_EVERY_S))
+    else:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        yield replace(common, kind="http", path=path, header_host=parts.netloc.rpartition("@")[2], read=_is_200)
+
+
+def _port(parts: SplitResult) -> int:
+    """Raises ValueError for one that is no number from 1 to 65535."""
+    return parts.port or _PORTS.get(parts.scheme, 0)

@@ -1,0 +1,80 @@
+"""What one change would gain, best first, and changes from the command line that are checked like what is written."""
+
+import pytest
+from services import HEAD, classic, written
+
+from holdfast.cli.predict import _objections
+from holdfast.errors import Refused
+from holdfast.predict.whatif import gains, worse_than_one
+from holdfast.predict.yearly import Prediction
+
+
+def test_every_gain_is_the_difference_that_the_change_makes_when_it_is_set():
+    topology = classic()
+    minutes = 365.25 * 24 * 60
+    for gain in gains(topology, _objections):
+        if gain.setting:
+            after = Prediction(classic(gain.setting)).unavailability() * minutes
+            assert gain.after_min == pytest.approx(after, rel=1e-9), gain.change
+        assert gain.before_min == pytest.approx(Prediction(topology).unavailability() * minutes)
+
+
+def test_the_best_change_stands_first():
+    found = [gain.gain_min for gain in gains(classic(), _objections)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > 1
+
+
+def test_a_change_that_the_engine_would_refuse_is_not_offered():
+    assert not any("ttl of db" in gain.change for gain in gains(classic(), _objections))
+    assert any("ttl of db" in gain.change for gain in gains(classic("tiers.db.ttl=60s"), _objections))
+
+
+def test_a_second_provider_is_worth_nearly_all_that_the_first_one_costs():
+    topology = classic("reliability.shared.dns.sla=99.9%")
+    (gain,) = [each for each in gains(topology, _objections) if each.change == "a second provider beside dns"]
+    assert gain.gain_min == pytest.approx(525.96, rel=0.01)
+
+
+def test_failing_over_that_costs_more_than_it_saves_is_told(tmp_path):
+    text = """\
+reliability: {hosts: {mtbf: 10y, mttr: 10m}, coverage: 50%, manual_failover: 8h, engines: {haproxy: {mtbf: 10y, mttr: 10s}}}
+tiers:
+  entry: {engine: haproxy, replicas: 2, vip: 10.0.1.100, routes: {http: web}}
+  web: {engine: command, replicas: 1, run: python3 app.py}
+probes:
+  pages: {http: "http://entry/"}
+"""
+    found = list(worse_than_one(Prediction(written(tmp_path, HEAD + text))))
+    assert [tier for tier, _, _ in found] == ["entry"]
+    assert found[0][1] > found[0][2]
+    assert list(worse_than_one(Prediction(classic()))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("tiers.dbb.replicas=2", "there is no tier 'dbb'; did you mean 'db'?"),
+        ("tiers.db.replcas=2", "unknown key 'replcas' in tiers.db"),
+        ("tiers.db.replicas=many", "tiers.db.replicas must be a whole number"),
+        ("tiers.db.replicas", "says not what to set to what"),
+        ("tiers.db.replicas.more=1", "a value stands where the path goes on"),
+        ("reliability.hosts.mtbf=3", "has no unit"),
+        ("reliability.hosts.mtbf=[4y, 1y]", "write the smaller one first"),
+        ("reliability.shared.dns.tiers=[webb]", "there is no tier 'webb'; did you mean 'web'?"),
+        ("reliability.shared.dns={}", "nothing says how often dns fails"),
+        ("reliability.hosts={mtbf: 1h, mttr: 2h}", "a repair takes longer than it works in between"),
+        ("reliability.region={sla: 99%, mtbf: 1y}", "mtbf and sla say the same thing twice"),
+        ("reliability.region.sla=100%", "nothing is available for 100% of the time"),
+        ("reliability.engines.patronii.mtbf=1y", "there is no engine 'patronii'; did you mean 'patroni'?"),
+        ("reliability.beta=110%", "lies outside of 0% to 100%"),
+        ("reliability.repair_crews=0", "must be at least 1"),
+        ("tiers.web.demand=10", "web has a demand and no capacity"),
+        ("reliability.betta=10%", "unknown key 'betta' in reliability; did you mean 'beta'?"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(change, says):
+    with pytest.raises(Refused) as refused:
+        classic(change)
+    assert says in str(refused.value)
+    assert all(problem.remedy for problem in refused.value.problems)

@@ -1,0 +1,109 @@
+"""Questions over real sockets: every one ends once, and none waits for another."""
+
+import asyncio
+import gc
+from dataclasses import replace
+
+import pytest
+from small_targets import answering, hanging, nobody
+
+from holdfast.watch.poll import Poller
+from holdfast.watch.target import Answer, Target
+from holdfast.watch.targets import of_urls
+
+
+def target(name: str, port: int, kind: str = "http", **more: object) -> Target:
+    made = {"every_s": 0.1, "timeout_s": 0.1, "read": lambda status, body: "yes" if status == 200 else "no", **more}
+    return Target(name=name, group="urls", member=name, level="service", kind=kind, host="127.0.0.1", port=port, **made)
+
+
+async def heard(*targets: Target, enough: int = 1) -> dict[str, list[Answer]]:
+    """Until each target answered, or was given up, so many times."""
+    found: dict[str, list[Answer]] = {each.name: [] for each in targets}
+    whole = asyncio.Event()
+
+    def hear(answer: Answer) -> None:
+        found[answer.target].append(answer)
+        if all(len(answers) >= enough for answers in found.values()):
+            whole.set()
+
+    poller = asyncio.create_task(Poller(targets, hear, seed=1, wall_s=lambda: 0.0).run())
+    async with asyncio.timeout(20):
+        await whole.wait()
+    poller.cancel()
+    await asyncio.wait({poller})
+    return found
+
+
+async def first(one: Target) -> Answer:
+    return (await heard(one))[one.name][0]
+
+
+async def test_each_end_has_its_word():
+    async with answering() as good, answering(status=503) as bad, hanging() as silent:
+        found = await heard(
+            target("good", good.port), target("bad", bad.port), target("silent", silent), target("refused", nobody()),
+            target("there", silent, "tcp"), target("gone", nobody(), "tcp"),
+        )
+    words = {name: (answers[0].word, answers[0].detail) for name, answers in found.items()}
+    assert words == {
+        "good": ("yes", "status 200"), "bad": ("no", "status 503"), "silent": ("unknown", "no answer in time"),
+        "refused": ("no", "ECONNREFUSED"), "there": ("yes", ""), "gone": ("no", "ECONNREFUSED"),
+    }
+
+
+@pytest.mark.parametrize("raw", [
+    b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"\x00" * 5000,
+])
+async def test_what_is_no_answer_is_unknown(raw):
+    async with answering() as odd:
+        odd.raw = raw
+        assert (await first(target("odd", odd.port))).word == "unknown"
+
+
+async def test_an_answer_that_cannot_be_read_ends_nothing():
+    async with answering(body=b"{") as odd:
+        answer = await first(target("odd", odd.port, read=lambda status, body: {}["role"]))
+    assert (answer.word, answer.detail) == ("unknown", "status 200, not understood: KeyError")
+
+
+async def test_a_role_counts_as_yes_and_is_told():
+    async with answering() as leader:
+        answer = await first(target("leader", leader.port, read=lambda status, body: "primary"))
+    assert (answer.word, answer.role) == ("yes", "primary")
+
+
+async def test_those_who_hang_keep_nobody_waiting_and_leave_nothing_open():
+    async with answering() as good, hanging() as silent:
+        many = [target(f"silent{number}", silent, every_s=0.5, timeout_s=0.5) for number in range(200)]
+        found = await heard(target("good", good.port, every_s=5.0, timeout_s=5.0), *many)
+    assert found["good"][0].word == "yes"
+    assert all(answer.word == "unknown" for name in found if name != "good" for answer in found[name])
+    gc.collect()  # a socket left open would warn, and warnings are errors there
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_name_without_an_address_is_unknown_and_the_others_go_on():
+    async with answering() as good:
+        lost = replace(target("lost", 80), host="no-such-host.invalid")
+        found = await heard(lost, target("good", good.port))
+    assert found["lost"][0].word == "unknown"
+    assert found["good"][0].word == "yes"
+
+
+async def test_a_name_is_looked_up():
+    one = Target(name="here", group="urls", member="here", level="service", kind="dns", host="localhost", every_s=0.1)
+    assert (await first(one)).word == "yes"
+
+
+def test_addresses_are_read_and_every_mistake_is_told_at_once():
+    good = of_urls(["shop=http://user:secret@10.0.1.1:8080/ready?x=1", "https://shop.example/", "tcp://[::1]:5432", "dns://shop.example"],
+                   every_s=1.0, timeout_s=1.0)
+    assert [(each.name, each.kind, each.host, each.port) for each in good] == [
+        ("shop", "http", "10.0.1.1", 8080), ("https://shop.example/", "tcp", "shop.example", 443),
+        ("https://shop.example/ certificate", "tls", "shop.example", 443), ("tcp://[::1]:5432", "tcp", "::1", 5432),
+        ("dns://shop.example", "dns", "shop.example", 0),
+    ]
+    assert (good[0].path, good[0].header_host) == ("/ready?x=1", "10.0.1.1:8080")
+    words = ["ftp://x/", "http:///x", "tcp://host", "http://x:99999/", "a=http://x/", "a=http://y/"]
+    assert [each.where for each in of_urls(words, every_s=1, timeout_s=1)] == [*words[:4], words[5]]
