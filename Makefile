@@ -19,9 +19,9 @@ test:  ## all tests; PYTEST_ARGS="-k shop"; HOLDFAST_REQUIRE_ENGINES=1 turns ski
 	@tools/venv.sh engines,shop,test
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
 
-soak:  ## the long proofs, which `make test` leaves out
+soak:  ## the long proofs, which `make test` leaves out; goes on where it stopped; ARGS="--only seeds --for 10min"
 	@tools/venv.sh engines,shop,test
-	@.venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
+	@.venv/bin/python -m tools.soak $(ARGS)
 
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)

@@ -5,6 +5,7 @@ Every figure is the median of the repeats, with the smallest and the largest bes
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from holdfast.record.store import Record, read
 CLASSIC = Path(__file__).parents[1] / "examples" / "classic"
 SHOP_APP = Path(__file__).parents[1] / "examples" / "shop" / "app.py"
 FEWEST = 5
+PARTS = ("commands", "drills", "load", "beat", "pr")
 
 Figures = dict[str, list[float]]
 
@@ -37,16 +39,22 @@ GOALS = {
     "web process killed: requests": "about 5,000",
     "web host frozen: slowest answer": "1 s, aim 0.5 s",
     "web host frozen: failed requests": "0",
+    "pr suite on the classic stack, with start and end": "5 min",
+    "asked within 5 ms of the beat, 100 pages a second": "99 %",
+    "asked within 5 ms of the beat, 100 writes a second": "99 %",
+    "99 % of pages asked within": "5 ms",
+    "99 % of writes asked within": "5 ms",
 }
+ON_TIME_S = 0.005
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--repeat", type=int, default=FEWEST, help="runs of each part (default %(default)s)")
-    parser.add_argument("--only", choices=("commands", "drills", "load"), action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    wanted = arguments.only or ("commands", "drills", "load")
+    wanted = arguments.only or PARTS
     figures: Figures = defaultdict(list)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}", flush=True)
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
@@ -57,6 +65,12 @@ def main() -> int:
                 _drills(figures, _run(CLASSIC, Path(folder), arguments.seed + number))
             if "load" in wanted:
                 _load(figures, _run(_loaded(Path(folder)), Path(folder), arguments.seed + number))
+            if "beat" in wanted:
+                _beat(figures, _run(_beaten(Path(folder)), Path(folder), arguments.seed + number))
+            if "pr" in wanted:
+                began = time.monotonic()
+                _run(CLASSIC, Path(folder), arguments.seed + number, "--suite", "pr")
+                figures["pr suite on the classic stack, with start and end"].append(time.monotonic() - began)
             _show(figures, f"after {number + 1} of {arguments.repeat}")
     return 0
 
@@ -69,9 +83,9 @@ def _commands(figures: Figures, repeat: int) -> None:
             figures[name].append(time.monotonic() - began)
 
 
-def _run(topology: Path, folder: Path, seed: int) -> tuple[dict, Record]:
+def _run(topology: Path, folder: Path, seed: int, *more: str) -> tuple[dict, Record]:
     runs = folder / f"runs-{time.monotonic_ns()}"
-    words = ["drill", str(topology), "--json", "--seed", str(seed), "--runs", str(runs)]
+    words = ["drill", str(topology), "--json", "--seed", str(seed), "--runs", str(runs), *more]
     done = subprocess.run([sys.executable, "-m", "holdfast", *words], capture_output=True, text=True)
     if not done.stdout:
         sys.exit(f"the run failed with {done.returncode}:\n{done.stderr[-3000:]}")
@@ -132,10 +146,30 @@ def _load(figures: Figures, ran: tuple[dict, Record]) -> None:
             figures["web host frozen: slowest answer"].append(path["slowest_s"])
 
 
+def _beaten(folder: Path) -> Path:
+    """The classic stack, asked for a page and for a write 100 times a second each, while a web process and PostgreSQL die."""
+    text = (CLASSIC / "topology.yaml").read_text().replace("../shop/app.py", str(SHOP_APP))
+    text = text.replace("from: client, every: 50ms", "from: client, every: 10ms").replace("every: 20ms", "every: 10ms")
+    made = folder / "beaten"
+    made.mkdir(exist_ok=True)
+    drills = "\ndrills:\n  - {fault: kill, tier: web, for: 20s}\n  - {fault: kill, tier: db, target: primary, for: 20s}\n"
+    (made / "topology.yaml").write_text(text + drills)
+    return made
+
+
+def _beat(figures: Figures, ran: tuple[dict, Record]) -> None:
+    """Over the whole run, waits between drills included."""
+    for probe, what in (("pages", "pages"), ("orders", "writes")):
+        late = sorted(max(0.0, one.asked_s - one.due_s) for one in ran[1].asked if one.probe == probe)
+        on_time = sum(each <= ON_TIME_S for each in late) / len(late)
+        figures[f"asked within 5 ms of the beat, 100 {what} a second"].append(100 * on_time)
+        figures[f"99 % of {what} asked within"].append(late[math.ceil(0.99 * len(late)) - 1])
+
+
 def _rows(figures: Figures) -> Iterator[str]:
     for name in GOALS:
         if values := figures.get(name):
-            unit = "" if name.endswith(("requests", "drills")) else " s"
+            unit = "" if name.endswith(("requests", "drills")) else " %" if name.startswith("asked") else " s"
             shown = "  ".join(f"{value:8.4g}{unit}" for value in (median(values), min(values), max(values)))
             yield f"{name:58} {shown}  n={len(values)}  goal {GOALS[name]}"
 

@@ -32,6 +32,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     }),
     "report": frozenset({"record", "record.event", "predict"}),
     "watch": frozenset({"topology", "engines", "runtime"}),
+    "chaostoolkit": frozenset({"lab"}),
     "runtime": frozenset(),
 }
 ANYTHING = frozenset({"cli", "__main__"})
@@ -170,6 +171,16 @@ def module_state(files: Mapping[str, str]) -> list[str]:
         f"{file}:{node.lineno} global {', '.join(node.names)}"
         for file, text in files.items() for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Global)
     ]
+
+
+def lost_cancellations(files: Mapping[str, str]) -> list[str]:
+    """Before Python 3.12 `asyncio.wait_for` gives the result where a cancellation comes with it: a loop around it never ends."""
+    return [
+        f"{file}:{node.lineno} wait_for; write `async with asyncio.timeout(...)`"
+        for file, text in files.items() if not file.startswith("runtime/") for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute) and node.attr == "wait_for" and isinstance(node.value, ast.Name)
+        and node.value.id == "asyncio"
+    ]  # fmt: skip
 
 
 def too_long(files: Mapping[str, str], longer: Mapping[str, int] = LONGER) -> list[str]:

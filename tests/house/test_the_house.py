@@ -9,6 +9,7 @@ from housekeeping import (
     forbidden_imports,
     foreign_words,
     imports_of,
+    lost_cancellations,
     module_state,
     modules,
     stray_prints,
@@ -42,6 +43,11 @@ def test_only_the_report_and_the_command_line_print() -> None:
 
 def test_no_function_changes_the_state_of_its_module() -> None:
     nothing(module_state(modules()))
+
+
+def test_no_cancellation_is_lost() -> None:
+    nothing(lost_cancellations(modules()))
+    assert len(lost_cancellations({"lab/agent.py": "async def f(x):\n    return await asyncio.wait_for(x, 1)"})) == 1
 
 
 def test_files_and_functions_are_short() -> None:

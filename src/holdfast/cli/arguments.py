@@ -122,6 +122,7 @@ def _on_topologies(add: Add) -> None:
     _lab(up)
     publish = "make the service reachable on 127.0.0.1: its first route on this port, the next on the next"
     up.add_argument("--publish", type=_port, metavar="PORT", help=publish)
+    up.add_argument("--seed", type=int, metavar="N", help="draws whom `strike` strikes")
     page = "serve a live page of every instance's health on this port of 127.0.0.1"
     up.add_argument("--watch", type=_port, metavar="PORT", help=page)
     _inside(up)
@@ -153,6 +154,15 @@ def _on_runs(add: Add) -> None:
     status = add("status", "look", "status", "instances, roles and health of the lab that `up` or `drill` keeps")
     status.add_argument("--json", action="store_true", help="the same as JSON on standard output")
     _runs(status)
+    strike = add("strike", "by_hand", "strike", "break the service that `up` keeps, under the rules of a drill")
+    strike.add_argument("drill", metavar="DRILL", help="a fault, or as under `drills:`: '{fault: freeze, tier: web, for: 10s}'")
+    patience = "how long to wait for the steady state before it (default: 60s)"
+    strike.add_argument("--patience", type=_duration, metavar="TIME", default=60.0, help=patience)
+    strike.add_argument("--json", action="store_true", help="what was struck and how it was proven, as JSON")
+    _runs(strike)
+    mend = add("mend", "by_hand", "mend", "end what `strike` began; waits until the service stands again")
+    mend.add_argument("--json", action="store_true", help="the outcome as JSON")
+    _runs(mend)
     watch = add("watch", "watch", "watch", "keep asking every instance of a running service, and serve one verdict of it")
     addresses = "[NAME=]http://..., https://... (its certificate), tcp://HOST:PORT, dns://NAME"
     watch.add_argument("what", metavar="WHAT", nargs="*", help=f"a topology (default: this folder), or addresses: {addresses}")
@@ -201,6 +211,15 @@ def _times(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not how often; write a number from 1 to 1000")
     return int(text)
+
+
+def _duration(text: str) -> float:
+    from holdfast.quantities import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _years(text: str) -> int:

@@ -183,6 +183,12 @@ def _show(path: Path, arguments: argparse.Namespace) -> int:
     return verdict.exit_code
 
 
+def shown(path: Path) -> int:
+    """As `holdfast report` shows it without any option."""
+    without = dict.fromkeys(("strict", "baseline", "json", "junit", "history", "write_baseline", "github"))
+    return _show(path, argparse.Namespace(**without))
+
+
 def report(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(outcome.schema(arguments.schema), indent=1))

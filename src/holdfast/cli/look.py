@@ -92,10 +92,8 @@ def others_up(runs: str) -> list[str]:
 
 def _ask(runs: str, question: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
     """The newest lab that still answers."""
-    for path in sorted(Path(runs).glob(f"*/{control.NAME}"), key=lambda each: each.stat().st_mtime, reverse=True):
-        try:
-            return control.ask(path.parent, question)
-        except OSError:
-            continue
-    remedy = "start one with `holdfast up TOPOLOGY`; --runs names its folder"
-    raise Refused(Problem("no lab is running", where=str(Path(runs)), remedy=remedy))
+    try:
+        return control.ask_newest(Path(runs), question)
+    except (LookupError, OSError):
+        remedy = "start one with `holdfast up TOPOLOGY`; --runs names its folder"
+        raise Refused(Problem("no lab is running", where=str(Path(runs)), remedy=remedy)) from None

@@ -1,22 +1,27 @@
-"""`holdfast up`: the service runs until Ctrl-C; `status` and `shell` look into it from another terminal."""
+"""`holdfast up`: the service runs until Ctrl-C; other terminals look into it (`status`, `shell`) and break it (`strike`, `mend`).
+
+What is done by hand is recorded and judged as a drill is, and then decides the exit code.
+"""
 
 import argparse
 import asyncio
 import os
+import secrets as chance
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from holdfast.blueprint import Site
+from holdfast.cli.by_hand import Notes, kept
 from holdfast.cli.look import others_up
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import choose_lab, programs_for, run_folder, sensible, shown_path, site_for, values_of
 from holdfast.cli.watch import wall_s
 from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import port_of
-from holdfast.drills.steady import first_redundancy
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import MET, Refused
 from holdfast.lab import control
@@ -28,7 +33,6 @@ from holdfast.watch.aggregate import rules_of
 from holdfast.watch.targets import of_topology
 from holdfast.watch.watch import Watch
 
-STEADY_LIMIT_S = 60.0
 PASSWORDS, PGPASS = "passwords.env", "pgpass"
 
 Door = tuple[str, str, int]
@@ -38,6 +42,7 @@ Door = tuple[str, str, int]
 def up(arguments: argparse.Namespace) -> int:
     topology = sensible(arguments.topology)
     doors = front_doors(topology)
+    arguments.seed = seed = arguments.seed if arguments.seed is not None else chance.randbelow(10**6)
     if arguments.into:
         folder, listening = Path(arguments.into), [socket.socket(fileno=number) for number in arguments.listen]
         return _keep(topology, site_for(topology, arguments.lab, folder), folder, listening, arguments)
@@ -50,7 +55,7 @@ def up(arguments: argparse.Namespace) -> int:
         print(f"{others[0]} is up as well: `status` and `shell` look into the newest lab of {arguments.runs}", file=sys.stderr)
     with run_folder(arguments.runs, topology.service) as folder:
         if choice.lab == "namespaces":
-            return reenter(folder, lab=choice.lab, keep=[each.fileno() for each in listening])
+            return reenter(folder, lab=choice.lab, seed=seed, keep=[each.fileno() for each in listening])
         print(f"lab loopback ({choice.reason})", file=sys.stderr)
         return _keep(topology, site_for(topology, choice.lab, folder), folder, listening, arguments)
 
@@ -92,23 +97,31 @@ def _keep(
     made = {name: value for name, value in secrets.items() if not topology.secrets.get(name)}
     _write_passwords(topology, folder, made)
 
+    notes: list[Notes] = []
+
     async def session() -> None:
         print(f"starting {len(blueprint.hosts)} hosts ...", file=sys.stderr)
         async with lab_of(site, blueprint, secrets, folder) as lab, asyncio.TaskGroup() as tasks:
-            observer = Observer(topology, site, lab, lambda *_: None)
-            tasks.create_task(observer.watch())
+            attending = kept(topology, site, lab, secrets, folder, arguments.seed)
+            notes.append(attending.notes)
+            standing = partial(standing_of, topology, lab, attending.conductor.observer)
             namespaces = getattr(lab, "namespaces_of", None)
-            tasks.create_task(control.serve(folder, lambda: standing_of(topology, lab, observer), namespaces, path_of(site)))
-            await first_redundancy(lab, observer, topology.service, STEADY_LIMIT_S)
-            published, watched = doors_of(arguments, listening)
-            for each, (tier, _, port) in zip(published, front_doors(topology), strict=False):
-                tasks.create_task(publish(each, reach(topology, site, tier), site.port(port)))
-            for each in watched:
-                tasks.create_task(watching(topology, site).serve(each))
-            print(places(topology, site, lab, folder, published, made), flush=True)
-            for each in watched:
-                print(f"  health     http://127.0.0.1:{each.getsockname()[1]}/", flush=True)
-            await asyncio.Event().wait()
+            tasks.create_task(control.serve(folder, standing, namespaces, path_of(site), attending.hand.answer))
+            async with attending.conductor.attended() as ask:
+                attending.hand.stands(tasks, ask)
+                published, watched = doors_of(arguments, listening)
+                for each, (tier, _, port) in zip(published, front_doors(topology), strict=False):
+                    tasks.create_task(publish(each, reach(topology, site, tier), site.port(port)))
+                for each in watched:
+                    tasks.create_task(watching(topology, site).serve(each))
+                print(places(topology, site, lab, folder, published, made), flush=True)
+                for each in watched:
+                    print(f"  health     http://127.0.0.1:{each.getsockname()[1]}/", flush=True)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await attending.hand.end()
+                    attending.notes.end(lab.now_s(), topology.service)
 
     try:
         asyncio.run(interruptible(session))
@@ -120,7 +133,14 @@ def _keep(
     finally:
         for name in (PASSWORDS, PGPASS):
             (folder / name).unlink(missing_ok=True)
-    return MET
+        record = notes[0].close() if notes else None
+    return _judged(record) if record else MET
+
+
+def _judged(record: Path) -> int:
+    from holdfast.cli.drill import shown  # which needs this module
+
+    return shown(record)
 
 
 def path_of(site: Site) -> str:
@@ -180,7 +200,7 @@ def places(
         lines.append(f"  passwords  {shown_path(folder / PASSWORDS)}")
     lines += [f"  logs       {shown_path(folder / 'logs')}", ""]
     hint = "" if site.shares_network else f"          holdfast shell {lab.blueprint.hosts[0].name}"
-    return "\n".join([*lines, f"  holdfast status{hint}"])
+    return "\n".join([*lines, f"  holdfast status{hint}          holdfast strike kill"])
 
 
 def psql(topology: Topology, tier: str, port: int, folder: Path, made: Mapping[str, str]) -> str:

@@ -18,7 +18,8 @@ _NOBODY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDO
 async def knock(address: str, patience_s: float) -> bool:
     """Does anything at this address answer a connection?  A refusal is an answer."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(address, 7), patience_s)
+        async with asyncio.timeout(patience_s):
+            _, writer = await asyncio.open_connection(address, 7)
     except ConnectionRefusedError:
         return True
     except TimeoutError:

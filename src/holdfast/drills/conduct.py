@@ -6,13 +6,13 @@ nothing: outages are measured later, from the record alone.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 from holdfast.blueprint import Site
 from holdfast.drills.aim import aim
 from holdfast.drills.asking import SOCKETS, Asker, Wire
-from holdfast.drills.beat import beat
+from holdfast.drills.beat import beat, punctual
 from holdfast.drills.changing import Change
 from holdfast.drills.drill import CHANGES, Drill
 from holdfast.drills.hear import Hearing
@@ -21,7 +21,8 @@ from holdfast.drills.prepare import Known
 from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.strike import Strike
 from holdfast.drills.targets import NoTarget, resolve
-from holdfast.drills.verify import verified
+from holdfast.drills.timers import slowest_timer_s
+from holdfast.drills.verify import printed, verified
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Refused
 from holdfast.faults.catalogue import FAULTS
@@ -47,9 +48,9 @@ class Conductor:
     ):  # fmt: skip
         self._topology, self._site, self._lab, self._secrets = topology, site, lab, dict(secrets)
         self._rng = random.Random(seed)
-        self._probes = probes
-        self._write = write
+        self._probes, self._write = probes, write
         self._drill = ""
+        self._release: asyncio.Event | None = None
         self._struck_s: float | None = None
         self._victim: Target | None = None
         self._noticed = False
@@ -63,19 +64,30 @@ class Conductor:
 
     async def run(self, drills: Sequence[Drill]) -> None:
         """All drills in order.  After one that could not begin or mend, the rest are not tried: nothing would be steady."""
+        async with self.attended() as ask:
+            ask()
+            for index, drill in enumerate(drills):
+                if not await self.conduct(drill):
+                    for skipped in drills[index + 1 :]:
+                        self._event("drill.ended", drill=skipped.name, outcome="skipped", reason=f"after {drill.name}")
+                    break
+
+    @asynccontextmanager
+    async def attended(self) -> AsyncIterator[Callable[[], None]]:
+        """The service is watched, and whole when this is entered.  Gives what lets every probe begin to ask."""
         async with asyncio.TaskGroup() as tasks:
+            turns = ExitStack()
             background = [tasks.create_task(self._listen()), tasks.create_task(self.observer.watch())]
+
+            def ask() -> None:
+                turns.enter_context(punctual())
+                background.extend([tasks.create_task(self._probe(probe)) for probe in self._probes])
+
             try:
                 await first_redundancy(self._lab, self.observer, self._topology.service, STEADY_LIMIT_S)
-                for probe in self._probes:
-                    background.append(tasks.create_task(self._probe(probe)))
-                for index, drill in enumerate(drills):
-                    if not await self._conduct(drill):
-                        for skipped in drills[index + 1 :]:
-                            self._event("drill.ended", drill=skipped.name, outcome="skipped", reason=f"after {drill.name}")
-                        break
-                    self._hearing.drill_begins(self._lab.now_s(), "")
+                yield ask
             finally:
+                turns.close()
                 for task in background:
                     task.cancel()
 
@@ -113,15 +125,19 @@ class Conductor:
         self, kind: str, subject: str = "", *, at_s: float | None = None, drill: str | None = None, **detail: object
     ) -> None:
         moment_s = self._lab.now_s() if at_s is None else at_s
-        self._write(
-            Event(at_s=moment_s, kind=kind, subject=subject, drill=self._drill if drill is None else drill, detail=detail)
-        )
+        named = self._drill if drill is None else drill
+        self._write(Event(at_s=moment_s, kind=kind, subject=subject, drill=named, detail=detail))
 
     # ---- one drill
 
-    async def _conduct(self, drill: Drill) -> bool:
-        """False when the next drill could not trust the service any more."""
-        self._drill = drill.name
+    async def conduct(
+        self, drill: Drill, *, release: asyncio.Event | None = None, steady_limit_s: float = STEADY_LIMIT_S
+    ) -> bool:
+        """False when the next drill could not trust the service any more.
+
+        release: whoever gives one strikes by hand: as soon as the steady state holds, and mends when it is set.
+        """
+        self._drill, self._release = drill.name, release
         began_s = self._lab.now_s()
         self._hearing.drill_begins(began_s, drill.name)
         self._event(
@@ -129,13 +145,13 @@ class Conductor:
             repeat=drill.repeat,
         )  # fmt: skip
         try:
-            await self._steady(STEADY_LIMIT_S)
+            await self._steady(steady_limit_s)
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
-        await asyncio.sleep(self._rng.uniform(0, self._slowest_timer_s()))
+        await asyncio.sleep(0.0 if release else self._rng.uniform(0, slowest_timer_s(self._topology)))
         try:
-            await self._steady(STEADY_LIMIT_S)  # what was steady before the wait may not be any more
+            await self._steady(steady_limit_s)  # what was steady before the wait may not be any more
         except TimeoutError:
             return self._over("unsteady", "; ".join(self._unsteady()))
         try:
@@ -150,7 +166,8 @@ class Conductor:
 
     def _over(self, outcome: str, reason: str = "") -> bool:
         self._event("drill.ended", self._drill, outcome=outcome, reason=reason)
-        self._drill, self._victim = "", None
+        self._hearing.drill_begins(self._lab.now_s(), "")
+        self._drill, self._victim, self._release = "", None, None
         return outcome in ("done", "void")
 
     async def _strike(self, drill: Drill, instances: tuple[Instance, ...]) -> tuple[str, str]:
@@ -163,6 +180,8 @@ class Conductor:
         self._ended.clear()
         troubles = len(self._lab.troubles())
         struck_s = self._struck_s = self._lab.now_s()
+        reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
+        before = await printed(self._lab, target, reloaded)
         striking = FAULTS[drill.fault].strike(self._lab, target)
         self._event("drill.struck", str(target), at_s=struck_s)
         try:
@@ -170,7 +189,7 @@ class Conductor:
         except (OSError, Unanswered, TimeoutError, Refused) as error:
             return "void", f"{drill.fault} of {target} failed: {error or type(error).__name__}"
         try:
-            outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s)
+            outcome = await self._prove_and_hold(drill, instances, target, evidence, struck_s, reloaded, before)
         finally:
             mended = await self._mend(striking, target, FAULTS[drill.fault].mend_limit_s)
         if mended and (new := "; ".join(self._lab.troubles()[troubles:])):
@@ -185,15 +204,15 @@ class Conductor:
         )  # fmt: skip
 
     async def _prove_and_hold(
-        self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float
-    ) -> tuple[str, str]:
+        self, drill: Drill, instances: tuple[Instance, ...], target: Target, evidence: Struck, struck_s: float,
+        reloaded: str, before: Mapping[str, int],
+    ) -> tuple[str, str]:  # fmt: skip
         questions = tuple(ENGINES[each.engine].questions(each, self._topology) for each in instances)
-        reloaded = ENGINES[instances[0].engine].actions(instances[0], self._topology).reloaded
 
         def look() -> Strike:
             return Strike(
                 drill=drill, instances=instances, target=target, evidence=evidence, questions=questions, reloaded=reloaded,
-                lab=self._lab, asker=self._asker, observer=self.observer, ended=frozenset(self._ended),
+                printed=before, lab=self._lab, asker=self._asker, observer=self.observer, ended=frozenset(self._ended),
             )  # fmt: skip
 
         proof = await verified(look)
@@ -202,7 +221,7 @@ class Conductor:
         self._event("drill.verified", str(target), proof=proof, **evidence.as_detail())
         least_s, most_s = struck_s + drill.hold_s, struck_s + max(drill.hold_s, drill.longest_s)
         while (now_s := self._lab.now_s()) < most_s:
-            if now_s >= least_s and not self._hearing.uneasy(now_s):
+            if self._release.is_set() if self._release else now_s >= least_s and not self._hearing.uneasy(now_s):
                 break
             await asyncio.sleep(LOOK_S)
         return "done", ""
@@ -264,16 +283,18 @@ class Conductor:
                 since_s = None if self._unsteady() else since_s or self._lab.now_s()
                 await asyncio.sleep(LOOK_S)
 
+    async def unsteady(self, limit_s: float) -> tuple[str, ...]:
+        """What keeps the steady state from holding; nothing where it held for DWELL_S within the limit."""
+        try:
+            await self._steady(limit_s)
+        except TimeoutError:
+            return self._unsteady() or ("it was not whole for long enough",)
+        return ()
+
+    def uneasy(self) -> tuple[str, ...]:
+        """Names of the probes that are not calm now."""
+        return self._hearing.uneasy(self._lab.now_s())
+
     def _unsteady(self) -> tuple[str, ...]:
         uneasy = self._hearing.uneasy(self._lab.now_s())
         return (*self.observer.standing.missing(), *(f"the probe {name} is not calm" for name in uneasy))
-
-    def _slowest_timer_s(self) -> float:
-        """The period over which the strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""
-        widths = [
-            delay.high_s - delay.low_s
-            for name, tier in self._topology.tiers.items()
-            for delay in ENGINES[tier.engine].delays(name, self._topology)
-            if delay.kind == "timer"
-        ]
-        return min(10.0, max(widths, default=1.0))

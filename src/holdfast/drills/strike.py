@@ -1,5 +1,6 @@
 """What is known of a strike that has just been made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from holdfast.drills.asking import Asker
@@ -21,6 +22,8 @@ class Strike:
     evidence: Struck
     questions: tuple[Questions, ...]
     reloaded: str
+    printed: Mapping[str, int]
+    """How often each of the processes had printed that before the strike: what it prints when it starts proves no reload."""
     lab: Lab
     asker: Asker
     observer: Observer

@@ -4,6 +4,8 @@ from holdfast.drills.drill import ZONE, Drill
 from holdfast.engines.catalogue import ENGINES
 from holdfast.topology.model import Topology
 
+LONGEST_WAIT_S = 10.0
+
 
 def timer_s(drill: Drill, topology: Topology) -> float:
     """The widest timer of every tier involved, added up: those on the hosts that are struck and those that call them."""
@@ -24,3 +26,8 @@ def involved(drill: Drill, topology: Topology) -> tuple[str, ...]:
 def _widest_s(tier: str, topology: Topology) -> float:
     delays = ENGINES[topology.tiers[tier].engine].delays(tier, topology)
     return max((delay.high_s - delay.low_s for delay in delays if delay.kind == "timer"), default=0.0)
+
+
+def slowest_timer_s(topology: Topology) -> float:
+    """The period over which a strike is drawn: the widest uncertainty of any timer (a lease renewal, a check interval)."""
+    return min(LONGEST_WAIT_S, max((_widest_s(tier, topology) for tier in topology.tiers), default=0.0) or 1.0)

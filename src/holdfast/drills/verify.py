@@ -17,24 +17,28 @@
 | partition, one_way, cut_from | rules for the cables | packets of our own arrive, or not, as the rules say |
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
-| reload | a signal | the program prints that it read its files again |
+| reload | a signal | the program prints once more that it read its files again |
 | scale_out, scale_in, config_change, password_change | files, signals, restarts | see `drills/changing.py` |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from holdfast.drills.asking import PATIENCE_S
 from holdfast.drills.drill import CHANGES
 from holdfast.drills.strike import Strike
 from holdfast.drills.verify_gray import GRAY
 from holdfast.faults import network_check
+from holdfast.faults.fault import Target
+from holdfast.lab.verbs import Lab
 
 LIMIT_S = 6.0
 SWITCHOVER_LIMIT_S = 30.0
 _KNOCK_S = 0.6
+_WHOLE_LOG = 1_000_000
+"""Lines."""
 _SILENCE_S = PATIENCE_S * 1.2
 """Longer than an answer may take of a program that counts as in service."""
 
@@ -77,8 +81,12 @@ async def _others(strike: Strike, names: list[str]) -> str:
 
 
 async def _silent(strike: Strike) -> str:
-    """Only a program can tell whether a host is frozen: its kernel still accepts connections."""
-    stopped = {state.name for state in strike.evidence.after if state.life == "stopped"}
+    """Only a program can tell whether a host is frozen: its kernel still accepts connections.
+
+    Looked at now: on a busy machine a program that was sent a signal a moment ago may not stand still yet.
+    """
+    found = [state for host in dict.fromkeys(strike.target.hosts) for state in await strike.lab.states(host)]
+    stopped = {state.name for state in found if state.life == "stopped"}
     proofs = []
     for instance, questions in zip(strike.instances, strike.questions, strict=True):
         if questions.service:
@@ -145,10 +153,15 @@ async def _handed_over(strike: Strike) -> str:
 
 async def _reloaded(strike: Strike) -> str:
     proofs = []
-    for process in strike.target.processes:
-        printed = await strike.lab.tail(process, 30)
-        proofs.append(f"{process} printed: {strike.reloaded}" if strike.reloaded in printed else "")
+    now = await printed(strike.lab, strike.target, strike.reloaded)
+    for process, times in now.items():
+        proofs.append(f"{process} printed: {strike.reloaded}" if times > strike.printed[process] else "")
     return _all(proofs)
+
+
+async def printed(lab: Lab, target: Target, word: str) -> Mapping[str, int]:
+    """How often each of the target's processes has printed this."""
+    return {name: (await lab.tail(name, _WHOLE_LOG)).count(word) if word else 0 for name in target.processes}
 
 
 async def _measured(strike: Strike) -> str:

@@ -36,7 +36,8 @@ async def oom(lab: Lab, target: Target) -> AsyncIterator[Struck]:
                 with suppress(OSError):  # it is just not there at the moment
                     await lab.limit_memory(process, target.settings.more)
             with suppress(TimeoutError):
-                await asyncio.wait_for(enough.wait(), _AGAIN_S)
+                async with asyncio.timeout(_AGAIN_S):
+                    await enough.wait()
 
     before = await states(lab, target)
     holding = None

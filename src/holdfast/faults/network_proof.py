@@ -137,7 +137,8 @@ async def _echoes(address: str, count: int, size: int, spacing_s: float, patienc
                 if spacing_s:
                     await asyncio.sleep(max(0.0, sent_s[0] + (number + 1) * spacing_s - loop.time()))
             with suppress(TimeoutError):
-                await asyncio.wait_for(complete.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await complete.wait()
         finally:
             loop.remove_reader(wire)
     return [_Echo(sent_s=sent, back_s=back_s.get(number)) for number, sent in enumerate(sent_s)]

@@ -59,7 +59,8 @@ class Agent:
         self._waiting.clear()
 
     async def born(self, limit_s: float = 10.0) -> int:
-        return await asyncio.wait_for(self._ready, limit_s)
+        async with asyncio.timeout(limit_s):
+            return await self._ready
 
     def send(self, line: dict[str, Any]) -> None:
         self._writer.write(json.dumps(line).encode() + b"\n")
@@ -74,7 +75,8 @@ class Agent:
         self._waiting[identifier] = future
         self.send({"id": identifier, "do": verb, **arguments})
         try:
-            return await asyncio.wait_for(future, limit_s)
+            async with asyncio.timeout(limit_s):  # not wait_for, which may lose a cancellation that comes with the answer
+                return await future
         finally:
             self._waiting.pop(identifier, None)
 

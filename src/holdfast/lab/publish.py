@@ -38,7 +38,8 @@ async def publish(listening: socket.socket, addresses: Sequence[str], port: int)
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, addresses: Sequence[str], port: int) -> None:
     for address in addresses:
         try:
-            far_reader, far_writer = await asyncio.wait_for(asyncio.open_connection(address, port), _CONNECT_S)
+            async with asyncio.timeout(_CONNECT_S):
+                far_reader, far_writer = await asyncio.open_connection(address, port)
         except (OSError, TimeoutError):
             continue
         async with asyncio.TaskGroup() as both:

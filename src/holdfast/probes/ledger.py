@@ -9,13 +9,14 @@ statement).  unknown: the statement was sent and no answer came, so the row may 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
 
 from holdfast.probes.probe import Ask, Audit, Probe, Reply
+from holdfast.probes.scram import scram_keys
 from holdfast.record.event import Answer
 
 TABLE = "holdfast_ledger"
@@ -38,8 +39,12 @@ class Database:
     user: str
     password: str
 
-    def connection(self, host: str, port: int, *, patience_s: float, writable: bool = False) -> str:
+    def connection(
+        self, host: str, port: int, *, patience_s: float, writable: bool = False, keys: Mapping[str, str] | None = None
+    ) -> str:
+        """keys: see `probes.scram`."""
         return psycopg.conninfo.make_conninfo(
+            **(keys or {}),
             host=host, port=port, dbname=self.database, user=self.user, password=self.password, sslmode="disable",
             target_session_attrs="read-write" if writable else "any",
             gssencmode="disable", connect_timeout=max(2, round(patience_s)), tcp_user_timeout=round(patience_s * 1000),
@@ -57,6 +62,7 @@ def ledger_probe(
     async def opened() -> AsyncIterator[Ask]:
         writer = _Writer(database, run, patience_s)
         await writer.make_table()
+        await writer.make_keys()
         try:
             yield writer.ask
         finally:
@@ -79,28 +85,55 @@ class _Writer:
     """
 
     def __init__(self, database: Callable[[], Database], run: str, patience_s: float):
-        self._database = database
+        self._database, self._run, self._patience_s = database, run, patience_s
         self._known: Database | None = None
+        self._plain: tuple[str, ...] = ()
         self._ways: tuple[str, ...] = ()
-        self._run = run
-        self._patience_s = patience_s
         self._idle: list[psycopg.AsyncConnection] = []
         self._abandoned: set[asyncio.Task[Reply]] = set()
 
-    def _look_up(self) -> None:
+    def _look_up(self) -> Database:
         database = self._database()
         if database is not self._known:
             self._known = database
-            self._ways = tuple(
-                database.connection(address, database.port, patience_s=self._patience_s, writable=database.direct)
-                for address in database.through
-            )
+            self._plain = self._ways = self._with(database, None)
             self._hang_up()
+        return database
 
     def _hang_up(self) -> None:
         for connection in self._idle:
             connection.pgconn.finish()
         self._idle.clear()
+
+    def _with(self, about: Database, keys: Mapping[str, str] | None) -> tuple[str, ...]:
+        return tuple(
+            about.connection(address, about.port, patience_s=self._patience_s, writable=about.direct, keys=keys)
+            for address in about.through
+        )
+
+    async def make_keys(self) -> None:
+        """Work out once what every later connection needs to log in; without an answer each does so for itself."""
+        about = self._look_up()
+        for address in about.through:
+            keys = await scram_keys(
+                address, about.port, database=about.database, user=about.user, password=about.password,
+                patience_s=self._patience_s,
+            )  # fmt: skip
+            if keys and about is self._known:
+                self._ways = self._with(about, keys)
+                return
+
+    async def connect(self) -> psycopg.AsyncConnection:
+        """Raises what the last address said.  Keys that do not fit any more are forgotten: the password decides."""
+        ways = self._ways
+        try:
+            return await connect(ways, self._patience_s)
+        except psycopg.OperationalError as error:
+            if ways is self._plain or "authentication failed" not in str(error):
+                raise
+            if ways is self._ways:
+                self._ways = self._plain
+            return await connect(self._ways, self._patience_s)
 
     async def make_table(self) -> None:
         """Waits for a database that can be written.  Raises the last error after half a minute."""
@@ -108,7 +141,7 @@ class _Writer:
         until_s = asyncio.get_running_loop().time() + _MAKE_LIMIT_S
         while True:
             try:
-                connection = await connect(self._ways, self._patience_s)
+                connection = await self.connect()
                 async with connection:
                     await connection.execute(
                         f"CREATE TABLE IF NOT EXISTS {TABLE} (run text, number bigint, PRIMARY KEY (run, number))"
@@ -120,9 +153,8 @@ class _Writer:
                 await asyncio.sleep(0.1)
 
     async def ask(self, number: int) -> Reply:
-        self._look_up()
-        ways = self._ways
-        question = _Question(ways, self._patience_s, self._run, number, self._idle.pop() if self._idle else None)
+        known = self._look_up()
+        question = _Question(self.connect, self._run, number, self._idle.pop() if self._idle else None)
         task = asyncio.get_running_loop().create_task(question.write())
         done, _ = await asyncio.wait({task}, timeout=self._patience_s)
         if not done:
@@ -133,7 +165,7 @@ class _Writer:
             detail = f"no answer within {self._patience_s:g} s"
             return Reply(answer="unknown" if question.sent else "no", detail=detail)
         reply = task.result()
-        if reply.answer == "yes" and question.connection and len(self._idle) < _MOST_IDLE and ways is self._ways:
+        if reply.answer == "yes" and question.connection and len(self._idle) < _MOST_IDLE and known is self._known:
             self._idle.append(question.connection)
         else:
             question.cut()
@@ -165,9 +197,10 @@ class _Question:
     """One row.  `sent` turns true just before the statement may leave."""
 
     def __init__(
-        self, ways: Sequence[str], patience_s: float, run: str, number: int, connection: psycopg.AsyncConnection | None
-    ):
-        self._ways, self._patience_s, self._run, self._number = ways, patience_s, run, number
+        self, connect: Callable[[], Awaitable[psycopg.AsyncConnection]], run: str, number: int,
+        connection: psycopg.AsyncConnection | None,
+    ):  # fmt: skip
+        self._connect, self._run, self._number = connect, run, number
         self.connection = connection
         self.sent = False
         self._gone = False
@@ -175,7 +208,7 @@ class _Question:
     async def write(self) -> Reply:
         try:
             if self.connection is None:
-                connection = await connect(self._ways, self._patience_s)
+                connection = await self._connect()
                 if self._gone:
                     connection.pgconn.finish()
                     return Reply(answer="no", detail="too late")

@@ -1,0 +1,1 @@
+"""The long proofs that drills can be trusted: resumable, each with a dated page under docs/results/."""
