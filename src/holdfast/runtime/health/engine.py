@@ -205,6 +205,9 @@ class Engine:
     def _land(self, flight: Flight, result: Result, misused: bool = False) -> None:
         track = flight.track
         message = self._redact(result.message)
+        if misused and not track.misused:
+            log.error("health check %r is written or registered wrongly: %s", track.check.name, message)
+        track.misused = misused
         with self.lock:
             if flight.landed:
                 return
@@ -219,9 +222,6 @@ class Engine:
                     finished.append(each)
                     if self._rounds.get(each.key) is each:  # else every set of exclusions ever asked for would be kept
                         del self._rounds[each.key]
-            first, track.misused = misused and not track.misused, misused
-        if first:
-            log.error("health check %r is written or registered wrongly: %s", track.check.name, message)
         self._changed(track, before)
         spread(finished)
 

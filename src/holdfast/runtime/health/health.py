@@ -282,7 +282,7 @@ class Health:
         own = [report for report in reports if "startup" in self._checks[report.name].kind]
         if known and judge.verdict(own, judge.grouped(own, self._groups.values())) is not FAIL:
             self.started = True
-            self._era += 1
+            self._era += bool(own)
 
     def _changed(self, track: Track, before: Status | None) -> None:
         if self._listeners and track.status is not before:
