@@ -82,7 +82,10 @@ class Notifier:
         for thread in threads:
             thread.join(5.0)
         if threads:
-            self._send({"STOPPING": "1"})
+            try:
+                self._send({"STOPPING": "1"})
+            except OSError:
+                log.exception("systemd could not be told that %r stops", self._health.service)
 
     def __enter__(self) -> Self:
         return self.start()
