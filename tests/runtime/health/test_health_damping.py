@@ -28,7 +28,8 @@ def test_a_failure_is_believed_when_it_has_repeated_and_warns_until_then() -> No
 
 
 def test_one_good_answer_among_failures_begins_the_count_anew() -> None:
-    assert [status for status, _ in seen(["pass", "fail", "pass", "fail", "pass"], fall=2)] == ["pass", "warn", "pass", "warn", "pass"]
+    said = ["pass", "fail", "pass", "fail", "pass"]
+    assert [status for status, _ in seen(said, fall=2)] == ["pass", "warn", "pass", "warn", "pass"]
 
 
 def test_a_recovery_is_believed_when_it_has_repeated() -> None:

@@ -35,7 +35,8 @@ def test_a_plain_check_that_hangs_for_ever_holds_one_thread_however_often_it_is_
     clock = FakeClock()
     health = Health(clock=clock)
     stubborn = [Stubborn() for _ in range(3)]
-    health.add(*(Check(f"c{number}", check, timeout_s=0.01) for number, check in enumerate(stubborn)), Check("good", lambda: None))
+    health.add(*(Check(f"c{number}", check, timeout_s=0.01) for number, check in enumerate(stubborn)))
+    health.check("good")(lambda: None)
     before = len(pool_threads())
     try:
         for _ in range(50):
@@ -173,7 +174,8 @@ def test_many_rounds_leave_nothing_behind() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
     health = Health()
-    health.add(Check("plain", lambda: None, ttl_s=0, timeout_s=20), Check("task", lambda: asyncio.sleep(0), ttl_s=0, timeout_s=20))
+    patient: dict[str, Any] = {"ttl_s": 0, "timeout_s": 20}
+    health.add(Check("plain", lambda: None, **patient), Check("task", lambda: asyncio.sleep(0), **patient))
     assert health.ask().ok
     read, write = os.pipe()
     child = os.fork()

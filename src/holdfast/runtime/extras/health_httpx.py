@@ -37,14 +37,13 @@ class Get:
         return self._judged(await client.get(self._url))
 
     def _judged(self, reply: httpx.Response) -> Result:
-        took_ms = round(1000 * reply.elapsed.total_seconds(), 3)
         if reply.status_code not in self._expect:
-            return Result(FAIL, f"{self._url} answered {reply.status_code}", took_ms, "ms")
+            return Result(FAIL, f"{self._url} answered {reply.status_code}", reply.status_code)
         if reply.headers.get("content-type", "").startswith("application/health+json"):
             said = reply.json()
             word = str(said.get("status", "")).lower() if isinstance(said, dict) else ""
             if word not in _WORDS:
-                return Result(FAIL, f"{self._url} has the unknown status {word[:50]!r}", took_ms, "ms")
+                return Result(FAIL, f"{self._url} has the unknown status {word[:50]!r}", reply.status_code)
             if _WORDS[word] is not PASS:
-                return Result(_WORDS[word], f"{self._url} says {word}", took_ms, "ms")
-        return Result(PASS, value=took_ms, unit="ms")
+                return Result(_WORDS[word], f"{self._url} says {word}", reply.status_code)
+        return Result(PASS, value=reply.status_code)

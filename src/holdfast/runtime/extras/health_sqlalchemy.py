@@ -5,10 +5,12 @@ Rules: one `SELECT 1` on a connection of the engine's own pool, so that an exhau
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["Ping"]
 
@@ -17,17 +19,19 @@ class Ping:
     dependency = True
 
     def __init__(self, engine: Engine | AsyncEngine, *, statement: str = "SELECT 1"):
-        if not isinstance(engine, Engine | AsyncEngine):
+        # sqlalchemy.ext.asyncio cannot be imported without greenlet, which plain programs have no need of.
+        if not isinstance(getattr(engine, "sync_engine", engine), Engine):
             raise ValueError(f"engine is {engine!r}; it must be an Engine or an AsyncEngine")
-        self._engine, self._statement = engine, text(statement)
+        self._engine: Any = engine
+        self._statement = text(statement)
 
     def __call__(self) -> Any:
-        if isinstance(self._engine, AsyncEngine):
-            return self._later(self._engine)
+        if not isinstance(self._engine, Engine):
+            return self._later()
         with self._engine.connect() as connection:
             connection.execute(self._statement)
         return None
 
-    async def _later(self, engine: AsyncEngine) -> None:
-        async with engine.connect() as connection:
+    async def _later(self) -> None:
+        async with self._engine.connect() as connection:
             await connection.execute(self._statement)
