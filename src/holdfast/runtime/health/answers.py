@@ -6,6 +6,7 @@ by anybody.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +20,21 @@ HEALTH_JSON = "application/health+json"
 PLAIN = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
+    """The same one is sent to many, so its headers are written once."""
+
     status: int
     kind: str
     body: bytes
     more: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @functools.cached_property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """As ASGI wants them."""
+        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+
+    @functools.cached_property
     def headers(self) -> list[tuple[str, str]]:
         return [
             ("Content-Type", self.kind), ("Content-Length", str(len(self.body))), ("Cache-Control", "no-store"),

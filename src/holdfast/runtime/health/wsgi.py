@@ -40,7 +40,7 @@ class HealthWsgiMiddleware:
         if asked is None:
             return self._app(environ, start_response)
         answer = self._answered(asked, environ)
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", answer.headers)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*answer.headers])
         return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else answer.body]
 
     def _answered(self, asked: Question, environ: Environ) -> Answer:
