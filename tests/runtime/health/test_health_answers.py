@@ -125,10 +125,10 @@ def test_text_is_for_people() -> None:
     assert get(health, "/health", headers=plain).body == b"warn\n"
     assert get(health, "/health", headers=plain, details=True).body.decode().splitlines() == [
         "warn readiness of shop",
-        "  pass  pages     0.5 s ago, for 0 s",
-        "  fail  database  0.5 s ago, for 0 s, not critical: connection refused password=***",
-        "  fail  place     0.5 s ago, for 0 s, not critical, because of database: no connection",
-        "  warn  cache     0.5 s ago, for 0 s, not critical: 82 % used",
+        "  pass  pages     0.5 s ago, for 0.5 s",
+        "  fail  database  0.5 s ago, for 0.5 s, not critical: connection refused password=***",
+        "  fail  place     0.5 s ago, for 0.5 s, not critical, because of database: no connection",
+        "  warn  cache     0.5 s ago, for 0.5 s, not critical: 82 % used",
     ]
 
 

@@ -108,7 +108,7 @@ def text(report: Report, now_s: float, details: bool) -> Answer:
         wide = max((len(check.name) for check in report.checks), default=0)
         for check in report.checks:
             age = "excluded" if check.excluded else f"{max(0.0, now_s - check.at_s):.1f} s ago"
-            for_s = "" if check.excluded else f", for {max(0.0, now_s - check.since_s):.0f} s"
+            for_s = "" if check.excluded else f", for {max(0.0, now_s - check.since_s):.1f} s"
             flag = "" if check.critical else ", not critical"
             because = f", because of {check.cause}" if check.cause else ""
             lines.append(f"  {check.status:4}  {check.name:{wide}}  {age}{for_s}{flag}{because}"
