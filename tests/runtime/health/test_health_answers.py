@@ -104,6 +104,11 @@ def test_one_check_or_group_has_a_path_of_its_own() -> None:
     assert get(health, "/readyz/orders").status == 503, "by itself it depends on its checks"
     assert get(health, "/readyz/database").status == 503
     assert get(health, "/readyz/nobody").status == 404
+    assert get(health, "/readyz/loop").status == 404, "that is liveness"
+    health.check("migrated", kind="startup")(lambda: True)
+    assert [get(health, "/startupz/migrated").body for _ in range(2)] == [b"ok"] * 2
+    assert health.ask("startup").ok
+    assert get(health, "/startupz/migrated").body == b"ok", "also when the latch is closed"
     assert get(health, "/ready/orders", paths={"/ready/orders": "orders"}).status == 503
     assert get(health, "/ready", paths={"/ready": "readiness"}).status == 200
 

@@ -188,6 +188,34 @@ def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
     os.waitpid(child, 0)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_check_that_was_running_at_the_fork_is_run_anew_in_the_child() -> None:
+    check = Stubborn()
+    health = Health(no_readiness_checks=True)
+    health.add(Check("other", lambda: None), Check("slow", check, kind="liveness", timeout_s=20))
+    asking = threading.Thread(target=lambda: health.ask("liveness"))
+    asking.start()
+    end_s = time.monotonic() + 30
+    while not check.calls:
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        check.go = threading.Event()
+        check.go.set()
+        health.ask("readiness")
+        os.write(write, b"y" if health.ask("liveness").ok and check.calls == 2 else b"n")
+        os._exit(0)
+    os.close(write)
+    assert os.read(read, 1) == b"y"
+    os.close(read)
+    os.waitpid(child, 0)
+    check.go.set()
+    asking.join(30)
+
+
 def test_when_the_machine_has_no_more_threads_the_question_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     def scarce(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -205,6 +205,14 @@ def test_startup_latches_and_until_then_nothing_is_ready() -> None:
     assert migrated.calls == 2, "the latch is closed for good"
 
 
+def test_a_startup_check_that_is_registered_late_is_not_taken_for_passed() -> None:
+    health = health_of(Counted())
+    assert health.ask().ok
+    health.check("migrated", kind="startup")(lambda: Result("fail"))
+    assert not health.ask("startup").ok
+    assert not health.ask("readiness").ok
+
+
 def test_a_program_whose_startup_failed_is_alive() -> None:
     health = Health(no_readiness_checks=True)
     health.check("migrated", kind="startup")(lambda: Result("fail"))
@@ -248,8 +256,10 @@ def test_a_listener_hears_of_changes_only_and_one_that_raises_disturbs_nobody() 
 
 def test_asking_plainly_inside_of_an_event_loop_is_refused_instead_of_blocking_it() -> None:
     async def main() -> None:
+        health = health_of(Counted())
+        await health.aask()
         with pytest.raises(RuntimeError, match=r"await health\.aask"):
-            health_of(Counted()).ask()
+            health.ask()  # though the answer is known
 
     asyncio.run(main())
 

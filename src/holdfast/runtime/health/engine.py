@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from contextvars import Context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime.calling import is_async
@@ -56,7 +57,7 @@ class Engine:
     def begin(self, key: Hashable, tracks: Iterable[Track], loop: asyncio.AbstractEventLoop | None) -> Round:
         """The round of those among them that are due, begun or joined."""
         if self._pid != os.getpid():
-            self._forked(tracks)
+            self._forked()
         starting: list[Flight] = []
         hung: list[tuple[Track, Status | None]] = []
         with self.lock:
@@ -69,8 +70,8 @@ class Engine:
                 if track.fresh(now_s):
                     continue
                 flight = track.flight
-                if flight is None or (flight.landed and (not flight.running or flight.lost())):
-                    flight = track.flight = Flight(track, now_s)
+                if flight is None or flight.over(self._pid):
+                    flight = track.flight = Flight(track, now_s, self._pid)
                     starting.append(flight)
                 elif flight.landed:
                     for_s = now_s - flight.began_s
@@ -139,21 +140,25 @@ class Engine:
             flight.running = False
             return
         flight.started = True
-        watching = Watching()
+        watching, said = Watching(), None
         try:
             with watching:
                 said = flight.track.check.function()
             if hasattr(said, "__await__"):
-                self._spawn(flight, lambda: said, asking)
+                self._spawn(flight, lambda: said, asking, said)
                 return
         except BaseException as error:  # noqa: BLE001 - also SystemExit is only this check's own result
+            _close(said)
             result, misused = raised(error), False
         else:
             result, misused = interpreted(said, watching.forgotten)
         flight.running = False
         self._land(flight, result, misused)
 
-    def _spawn(self, flight: Flight, function: Callable[[], Any], asking: asyncio.AbstractEventLoop | None) -> None:
+    def _spawn(
+        self, flight: Flight, function: Callable[[], Any], asking: asyncio.AbstractEventLoop | None, made: Any = None,
+    ) -> None:
+        """`made`: what `function` will give, when that exists already."""
         import asyncio
 
         loop = flight.loop = self._loop_for(asking)
@@ -171,6 +176,7 @@ class Engine:
         def ended(task: asyncio.Task[None]) -> None:
             """Also when it was cancelled before its first step."""
             flight.running = False
+            _close(made)
             self._land(flight, failed("was cancelled"))
             if not task.cancelled():
                 task.exception()
@@ -255,12 +261,16 @@ class Engine:
                 self._own = LoopThread("holdfast-health-loop")
             return self._own.loop
 
-    def _forked(self, tracks: Iterable[Track]) -> None:
+    def _forked(self) -> None:
         """Threads and loops stayed with the parent."""
         self.lock = threading.RLock()
         self.pool.forked()
         self._rounds.clear()
         self._own = self._home = None
         self._pid = os.getpid()
-        for track in tracks:
-            track.flight = None
+
+
+def _close(made: Any) -> None:
+    """A coroutine that nobody will await any more; one that has ended is none the worse for it."""
+    if type(made) is CoroutineType:
+        made.close()

@@ -21,10 +21,11 @@ __all__ = ["Flight", "Round", "spread"]
 
 
 class Flight:
-    __slots__ = ("began_s", "deadline_s", "landed", "loop", "rounds", "running", "started", "task", "track")
+    __slots__ = ("began_s", "deadline_s", "landed", "loop", "pid", "rounds", "running", "started", "task", "track")
 
-    def __init__(self, track: Track, now_s: float):
+    def __init__(self, track: Track, now_s: float, pid: int):
         self.track = track
+        self.pid = pid
         self.began_s = now_s
         self.deadline_s = now_s + track.check.timeout_s
         self.landed = False
@@ -36,9 +37,12 @@ class Flight:
         self.task: asyncio.Task[Any] | None = None
         self.rounds: list[Round] = []
 
-    def lost(self) -> bool:
-        """Its event loop has been closed under it: it will never end."""
-        return self.loop is not None and self.loop.is_closed()
+    def over(self, pid: int) -> bool:
+        """Another one may begin: it has ended, or will never end because its event loop was closed under it or its thread stayed
+        in the parent of a fork."""
+        if self.pid != pid:
+            return True
+        return self.landed and (not self.running or (self.loop is not None and self.loop.is_closed()))
 
 
 class _Party:

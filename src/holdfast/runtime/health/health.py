@@ -17,7 +17,7 @@ from holdfast.runtime.health import judge
 from holdfast.runtime.health.check import KINDS, Check, Group, registration
 from holdfast.runtime.health.engine import Engine
 from holdfast.runtime.health.redact import Redactor
-from holdfast.runtime.health.results import FAIL, CheckReport, GroupReport, HealthEvent, Observation, Report, Status, worst
+from holdfast.runtime.health.results import FAIL, CheckReport, HealthEvent, Observation, Report, Status
 from holdfast.runtime.health.track import Track
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Health:
             if name not in self._tracks:
                 self._tracks[name] = Track(check)
         self._checks = found
+        if any("startup" in check.kind for check in new):
+            self.started = False
         self._era += 1
 
     def check(self, name: str, **settings: Any) -> Callable[[F], F]:
@@ -120,12 +122,12 @@ class Health:
         group, which is judged as if the whole depended on it (what its checks need is asked as well).
         ValueError for an unknown kind or `only`; RuntimeError inside of an event loop, which it would block.
         """
+        aio = sys.modules.get("asyncio")
+        if aio is not None and aio._get_running_loop() is not None:  # also when the answer is known: else it would work at times
+            raise RuntimeError("ask() would block the event loop that it is called in; use: await health.aask(...)")
         known = self._fresh(kind, only) if not exclude else None
         if known is not None:
             return known
-        aio = sys.modules.get("asyncio")
-        if aio is not None and aio._get_running_loop() is not None:
-            raise RuntimeError("ask() would block the event loop that it is called in; use: await health.aask(...)")
         waited = self._engine.under_way((kind, only, _NOBODY)) if not exclude else None
         if waited is None:
             names, excluded = self._chosen(kind, exclude, only)
@@ -253,7 +255,7 @@ class Health:
             stale_s = min((track.at_s + track.check.ttl_s for track in tracks), default=now_s + 1.0)
         reports = judge.attributed(found, {name: self._checks[name].needs for name in names})
         groups = judge.grouped(reports, self._groups.values())
-        status = self._whole(reports, groups, only)
+        status = judge.alone(reports, groups, only) if only else judge.verdict(reports, groups)
         if "startup" in (kind, "startup" if kind == "readiness" else "") and not only and not excluded and not self.started:
             self._start(reports, known=keep)
         notes: tuple[str, ...] = ()
@@ -265,17 +267,6 @@ class Health:
         if keep and not excluded:
             self._known[kind, only] = (report, stale_s, era)
         return report
-
-    def _whole(self, reports: tuple[CheckReport, ...], groups: tuple[GroupReport, ...], only: str) -> Status:
-        if not only:
-            return judge.verdict(reports, groups)
-        group = next((group for group in groups if group.name == only), None)
-        if group is None:
-            return next(report.status for report in reports if report.name == only)
-        if group.at_least is not None:
-            return group.status
-        # Asked by itself, a group depends on all of its checks.
-        return worst(report.status for report in reports if report.group == only)
 
     def _start(self, reports: tuple[CheckReport, ...], known: bool) -> None:
         """The latch: once all startup checks have been well together, startup is over for good."""

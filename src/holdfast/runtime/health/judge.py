@@ -12,7 +12,7 @@ from dataclasses import replace
 from holdfast.runtime.health.check import Group
 from holdfast.runtime.health.results import FAIL, PASS, WARN, CheckReport, GroupReport, Status, worst
 
-__all__ = ["attributed", "grouped", "verdict"]
+__all__ = ["alone", "attributed", "causes", "grouped", "verdict"]
 
 
 def attributed(checks: Sequence[CheckReport], needs: Mapping[str, Iterable[str]]) -> tuple[CheckReport, ...]:
@@ -61,6 +61,14 @@ def verdict(checks: Iterable[CheckReport], groups: Iterable[GroupReport]) -> Sta
     said = [_at_most_warn(check.status, check.critical) for check in checks if check.group not in quorums]
     said += [_at_most_warn(group.status, bool(group.critical)) for group in groups if group.name in quorums]
     return worst(said)
+
+
+def alone(checks: Iterable[CheckReport], groups: Iterable[GroupReport], only: str) -> Status:
+    """Of one check or one group, as if everything depended on it.  PASS when it is not among these: its startup is over."""
+    for group in groups:
+        if group.name == only and group.at_least is not None:
+            return group.status
+    return worst(check.status for check in checks if only in (check.name, check.group))
 
 
 def causes(checks: Iterable[CheckReport]) -> tuple[str, ...]:

@@ -109,8 +109,9 @@ class Routes:
         """For a method other than GET and HEAD, and for a check that there is not."""
         if method not in ("GET", "HEAD"):
             return error(405, "method not allowed", ("Allow", "GET, HEAD"))
-        names = {*(check.name for check in self.health.checks), *(group.name for group in self.health.groups)}
-        if asked.only and asked.only not in names:
+        if asked.only and not any(
+            asked.only in (check.name, check.group) for check in self.health.checks if asked.kind in check.kind
+        ):
             return error(404, "no such check")
         return None
 
