@@ -39,7 +39,7 @@ def worst(statuses: Iterable[Status]) -> Status:
     return max(statuses, key=_SEVERITY.__getitem__, default=PASS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Result:
     """What a check may return when True and None say too little: `Result("warn", "82 % used", value=82, unit="%")`.
 
@@ -47,19 +47,23 @@ class Result:
     """
 
     status: Status
-    message: str = ""
-    value: float | int | str | bool | None = None
-    unit: str = ""
+    message: str
+    value: float | int | str | bool | None
+    unit: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "status", Status(checks.one_of("status", self.status, tuple(Status))))
-        for name in ("message", "unit"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a text")
-        good = self.value is None or isinstance(self.value, str | int) or (
-            isinstance(self.value, float) and math.isfinite(self.value))
+    def __init__(
+        self, status: Status | Literal["pass", "warn", "fail"], message: str = "",
+        value: float | int | str | bool | None = None, unit: str = "",
+    ) -> None:
+        told = Status(checks.one_of("status", status, tuple(Status)))
+        for name, text in (("message", message), ("unit", unit)):
+            if not isinstance(text, str):
+                raise ValueError(f"{name} is {text!r}; it must be a text")
+        good = value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
         if not good:
-            raise ValueError(f"value is {self.value!r}; it must be a finite number, a text, a bool or None")
+            raise ValueError(f"value is {value!r}; it must be a finite number, a text, a bool or None")
+        for name, given in (("status", told), ("message", message), ("value", value), ("unit", unit)):
+            object.__setattr__(self, name, given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
