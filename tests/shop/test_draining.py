@@ -1,4 +1,4 @@
-"""A rolling restart of three shops behind a real HAProxy that never retries: nobody notices, and without the grace somebody does."""
+"""A rolling restart of the shop behind a real HAProxy that never retries: nobody notices, and without the grace somebody does."""
 
 from __future__ import annotations
 
