@@ -139,6 +139,8 @@ def test_text_is_for_people() -> None:
 
 def test_details_are_for_who_knows_the_token() -> None:
     health, details = shop(), bearer(SECRET)
+    assert get(health, "/health/metrics", details=details).status == 403
+    assert get(health, "/health/metrics", headers={"authorization": f"Bearer {SECRET}"}, details=details).status == 200
     for headers in ({}, {"authorization": SECRET}, {"authorization": "Bearer wrong"}, {"authorization": f"Bearer {SECRET}é"}):
         assert get(health, "/health", headers=headers, details=details).body == b'{"status": "warn"}\n'
     assert b"serviceId" in get(health, "/health", headers={"authorization": f"Bearer {SECRET}"}, details=details).body

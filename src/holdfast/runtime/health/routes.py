@@ -62,7 +62,8 @@ class Routes:
               lower case), such as `bearer(token)`
     paths     further paths, each for a kind or for the check or group that decides it:
               {"/ready": "readiness", "/ready/orders": "orders"}; answered as health+json
-    metrics   False: no /health/metrics
+    metrics   False: no /health/metrics; it names checks and what they measured, so where `details` is a function, it decides here
+              as well
     """
 
     def __init__(
@@ -118,6 +119,8 @@ class Routes:
     def answer(self, asked: Question, reports: list[Report], headers: Callable[[], Headers]) -> Answer:
         """`reports` of the question's kind, or of its kinds."""
         if asked.style == "metrics":
+            if callable(self._details) and not self._details(headers()):
+                return error(403, "for operators only")
             return metrics(self.health, reports)
         report = reports[0]
         seen = headers() if callable(self._details) or asked.style == "health" else {}
