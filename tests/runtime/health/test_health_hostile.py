@@ -122,6 +122,27 @@ def test_a_coroutine_that_ignores_its_cancellation_holds_up_nobody_and_is_not_st
     asyncio.run(main())
 
 
+def test_an_awaitable_that_comes_too_late_is_not_awaited_and_the_check_is_called_again() -> None:
+    ran, go = [], threading.Event()
+
+    async def work() -> None:
+        ran.append(1)
+
+    def slow() -> Any:
+        go.wait(60)
+        return work()
+
+    health = Health()
+    health.add(Check("it", slow, timeout_s=0.05, ttl_s=0))
+    assert health.ask()["it"].message == "no answer within 0.05 s"
+    go.set()
+    end_s = time.monotonic() + 30
+    while not health.ask().ok:
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    assert ran == [1], "only by the call that was in time"
+
+
 def test_a_loop_that_is_blocked_is_seen_by_whoever_asks_from_a_thread() -> None:
     loop, blocked = LoopThread("blocked"), threading.Event()
     health = Health()

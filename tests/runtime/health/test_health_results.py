@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +99,11 @@ async def gives_a_coroutine() -> Any:
 
 
 def test_a_coroutine_that_is_returned_from_a_coroutine_is_a_failure() -> None:
-    assert said(gives_a_coroutine).message == "returned the coroutine answer without awaiting it"
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert said(gives_a_coroutine).message == "returned the coroutine answer without awaiting it"
+        gc.collect()
+    assert not [each for each in warned if "never awaited" in str(each.message)], "one complaint is enough"
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -205,6 +205,13 @@ def test_startup_latches_and_until_then_nothing_is_ready() -> None:
     assert migrated.calls == 2, "the latch is closed for good"
 
 
+def test_once_the_latch_is_closed_startup_is_no_part_of_readiness_whatever_is_still_fresh() -> None:
+    health = health_of(Counted(), ttl_s=3600)
+    health.check("migrated", kind="startup", ttl_s=3600)(lambda: True)
+    assert [check.name for check in health.ask().checks] == ["c0", "migrated"]
+    assert [check.name for check in health.ask().checks] == ["c0"]
+
+
 def test_a_startup_check_that_is_registered_late_is_not_taken_for_passed() -> None:
     health = health_of(Counted())
     assert health.ask().ok
