@@ -153,13 +153,20 @@ def test_a_check_that_hangs_costs_its_own_result_and_its_time_limit() -> None:
 
 
 def test_the_limit_includes_the_wait_for_a_thread() -> None:
-    go = threading.Event()
+    go, entered = threading.Event(), threading.Event()
+
+    def first() -> bool:
+        entered.set()
+        return go.wait(30)
+
     health = Health(max_threads=1)
-    health.add(Check("first", lambda: go.wait(30), timeout_s=0.05), Check("second", Counted(), timeout_s=0.05))
-    report = health.ask()
+    health.add(Check("first", first, timeout_s=60), Check("second", Counted(), timeout_s=0.05))
+    asking = threading.Thread(target=lambda: health.ask(only="first"))
+    asking.start()
+    assert entered.wait(30)
+    assert health.ask(only="second")["second"].message == "no thread was free within 0.05 s"
     go.set()
-    assert report["first"].message == "no answer within 0.05 s"
-    assert report["second"].message == "no thread was free within 0.05 s"
+    asking.join(30)
 
 
 def test_readiness_does_not_wait_for_an_excluded_check_and_takes_it_for_good() -> None:

@@ -178,7 +178,7 @@ def test_garbage_gets_an_answer_and_the_next_client_too(server: HealthServer, da
 
 
 def test_a_client_that_dribbles_is_sent_away_and_holds_up_nobody() -> None:
-    with HealthServer(healthy(), port=0, patience_s=0.2) as server:
+    with HealthServer(healthy(), port=0, patience_s=1.5) as server:
         slow = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(5)]
         for wire in slow:
             wire.sendall(b"GET /readyz HT")
@@ -189,7 +189,7 @@ def test_a_client_that_dribbles_is_sent_away_and_holds_up_nobody() -> None:
 
 
 def test_there_are_never_more_connections_than_allowed_and_they_come_free_again() -> None:
-    with HealthServer(healthy(), port=0, patience_s=1.0, max_connections=3) as server:
+    with HealthServer(healthy(), port=0, patience_s=30, max_connections=3) as server:
         held = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(3)]
         end_s = time.monotonic() + 30
         while len(server._open) < 3:
@@ -216,13 +216,13 @@ def test_a_port_that_is_taken_is_an_error_at_the_start(server: HealthServer) -> 
 
 def test_while_the_event_loop_is_blocked_the_server_answers_and_liveness_fails() -> None:
     async def main() -> None:
-        lag = EventLoopLag(fail_s=0.2, warn_s=None, every_s=0.01)
+        lag = EventLoopLag(fail_s=1.5, warn_s=None, every_s=0.01)
         health = Health(no_readiness_checks=True)
         health.add(Check("loop", lag, kind="liveness", ttl_s=0))
         lag.start()
         with HealthServer(health, port=0) as server:
             assert await asyncio.to_thread(ask, server, "/livez") == (200, b"ok")
-            time.sleep(0.3)  # the program computes
+            time.sleep(1.7)  # the program computes
             assert ask(server, "/livez") == (503, b"livez check failed\n")
             assert ask(server, "/readyz")[0] == 200
             await asyncio.sleep(0.05)
