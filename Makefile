@@ -40,6 +40,7 @@ bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare
 	@tools/venv.sh bench
 	@.venv/bin/python -m tools.bench_breaker $(RUNTIME_ARGS)
 	@.venv/bin/python -m tools.bench_policies $(RUNTIME_ARGS)
+	@.venv/bin/python -m tools.bench_health $(RUNTIME_ARGS)
 
 reference:  ## write docs/topology.md and the JSON Schemas anew from the models
 	@tools/venv.sh engines

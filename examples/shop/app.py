@@ -1,8 +1,8 @@
 """A small shop that stays up: a page, orders in PostgreSQL, and health that tells the truth.
 
 Start it with `python3 app.py`.  HOST and PORT say where it listens; libpq's own variables (PGHOST, PGTARGETSESSIONATTRS ...)
-say where the database is.  The rules: looking never waits for the database, an order is confirmed only after commit, and
-every wait has a limit.
+say where the database is; GRACE_S how long it still serves once it was told to end; OPERATOR_TOKEN who sees the details of its
+health.  The rules: looking never waits for the database, an order is confirmed only after commit, and every wait has a limit.
 """
 
 import asyncio
@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+from holdfast.runtime.health import Check, GracefulShutdown, Health, HealthMiddleware, Result, bearer
+
 FRESH_S = 1.0  # pages share one copy of the catalogue for this long, so that a crowd of visitors is one query a second
 PAGE_PATIENCE_S = 0.25  # how long a page may wait for a fresher copy
 ORDER_PATIENCE_S = 2.5  # long enough to ride out a planned switchover, short enough that nobody stares at a blank page
+GRACE_S = 1.5  # longer than the balancers need to notice: they ask every 0.25 s and believe the second refusal
 BODY_LIMIT = 16 * 1024
 HERE = socket.gethostname()
 KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -161,12 +164,37 @@ async def refresh(shop: Shop) -> None:
         pass  # the last known copy stays
 
 
-async def look(shop: Shop) -> tuple[Catalogue, str]:
-    """The catalogue and how good it is: `fresh`, `last known copy, 12 s old`, or `built-in`.  Waits a quarter second at most."""
+def refresh_if_due(shop: Shop) -> None:
     due = now_s() - shop.tried_s >= FRESH_S
     if due and shop.prepared and shop.children and (shop.reading is None or shop.reading.done()):
         shop.tried_s = now_s()
         shop.reading = shop.children.create_task(refresh(shop))
+
+
+def health_of(shop: Shop) -> Health:
+    """Ready means: this host can serve pages.  The database is deliberately not critical for that: a lost one would make all web
+    hosts unready in the same second, and the balancer would be left with nobody to send visitors to.  For orders alone it is:
+    /ready/orders says no without it.
+    """
+    health = Health("shop")
+    health.group("orders", critical=False)
+
+    async def catalogue() -> Result:
+        return Result("pass" if shop.catalogue.products else "fail", value=len(shop.catalogue.products), unit="products")
+
+    async def database() -> Result:
+        # What is known, and a fresh look begun: an answer that waits for a database that hangs would be late at the balancer,
+        # and a late answer is a no.
+        refresh_if_due(shop)
+        return Result("pass") if shop.reachable else Result("fail", "it does not answer; pages go on, orders wait")
+
+    health.add(Check("catalogue", catalogue, ttl_s=0.1), Check("database", database, group="orders", ttl_s=0.1))
+    return health
+
+
+async def look(shop: Shop) -> tuple[Catalogue, str]:
+    """The catalogue and how good it is: `fresh`, `last known copy, 12 s old`, or `built-in`.  Waits a quarter second at most."""
+    refresh_if_due(shop)
     # Only while the database answers is it worth waiting for; when it is away, pages must not become slow as well.
     if shop.reading and not shop.reading.done() and shop.reachable:
         await asyncio.wait({shop.reading}, timeout=PAGE_PATIENCE_S)
@@ -275,19 +303,15 @@ async def reply_to(shop: Shop, method: str, path: str, headers: dict[bytes, byte
         return Reply(405, "", headers=(("Allow", "GET, HEAD"),))
     if path == "/":
         return await page(shop)
-    if path == "/live":
-        return answer(200, live=True)
-    if path == "/ready":
-        # Ready means: this host can serve pages.  It deliberately does not ask whether the database is there: a lost database
-        # would make all web hosts unready in the same second, and the balancer would be left with nobody to send visitors to.
-        return answer(200, ready=True, database=shop.reachable)
     if path.startswith("/orders/"):
         return await find(shop, path.removeprefix("/orders/"))
     return answer(404, error="no such page")
 
 
-async def lifespan(shop: Shop, receive: Any, send: Any) -> None:
+async def lifespan(shop: Shop, health: Health, receive: Any, send: Any) -> None:
     await receive()
+    # Here, because uvicorn has set its own handlers by now: they are called when the grace is over.
+    GracefulShutdown(health, float(os.environ.get("GRACE_S", GRACE_S))).install()
     async with asyncio.TaskGroup() as shop.children:
         keeper = shop.children.create_task(prepare(shop))
         await send({"type": "lifespan.startup.complete"})
@@ -299,9 +323,11 @@ async def lifespan(shop: Shop, receive: Any, send: Any) -> None:
 
 
 def application(shop: Shop) -> Callable[..., Awaitable[None]]:
+    health, token = health_of(shop), os.environ.get("OPERATOR_TOKEN")
+
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            return await lifespan(shop, receive, send)
+            return await lifespan(shop, health, receive, send)
         try:
             reply = await reply_to(shop, scope["method"], scope["path"], dict(scope["headers"]), receive)
         except Unanswered:
@@ -313,7 +339,8 @@ def application(shop: Shop) -> Callable[..., Awaitable[None]]:
         await send({"type": "http.response.body", "body": body})
         return None
 
-    return app
+    paths = {"/ready": "readiness", "/live": "liveness", "/ready/orders": "orders"}
+    return HealthMiddleware(app, health, paths=paths, details=bearer(token) if token else False)
 
 
 def main() -> None:

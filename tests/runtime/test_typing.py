@@ -13,8 +13,11 @@ import pytest
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
 # Third parties without types of their own, of which mypy needs stubs to judge the adapters.
-STUBS = ("grpc-stubs", "requests-stubs")
-CLIENTS = ("aiohttp", "grpc", "httpx", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis", "requests")
+STUBS = ("grpc-stubs", "grpc_health-stubs", "requests-stubs")
+CLIENTS = (
+    "aiohttp", "grpc", "grpc_health", "httpx", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis", "requests",
+    "sqlalchemy",
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,20 @@ from holdfast.runtime import (
     Throttle,
     Timeout,
 )
+from holdfast.runtime.health import Check, Health, Report, Result, Status
 
 breaker = CircuitBreaker("typed")
+health = Health("typed")
+
+
+@health.check("checked", critical=False)
+def checked() -> Result:
+    return Result("warn")
+
+
+@health.check("achecked")
+async def achecked() -> bool:
+    return True
 
 
 @breaker
@@ -73,6 +85,12 @@ async def uses() -> None:
     stacked()  # type: ignore[call-arg]
     breaker(5)  # type: ignore[arg-type]
     Bulkhead("3")  # type: ignore[arg-type]
+    assert_type(checked(), Result)
+    assert_type(await achecked(), bool)
+    assert_type(await health.aask("liveness"), Report)
+    assert_type(health.ask()["checked"].status, Status)
+    health.ask("aliveness")  # type: ignore[arg-type]
+    Check("a", 5)  # type: ignore[arg-type]
     breaker.switch_to("ajar")  # type: ignore[arg-type]
 
 

@@ -146,7 +146,8 @@ class RunningShop:
 @contextmanager
 def open_shop(database: Database) -> Iterator[RunningShop]:
     port = free_port()
-    environment = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(port), **database.environment}
+    own = {"HOST": "127.0.0.1", "PORT": str(port), "OPERATOR_TOKEN": "open-sesame"}
+    environment = {"PATH": os.environ["PATH"], **own, **database.environment}
     process = subprocess.Popen([sys.executable, SHOP], env=environment, cwd="/")
     try:
         shop = RunningShop(process, port)
@@ -252,6 +253,9 @@ def test_pages_go_on_without_the_database_and_say_so_and_orders_come_back_by_the
         assert re.fullmatch(r"last known copy, \d+ s old", seen[-1].headers["x-catalogue"])
         assert "out of date" in seen[-1].text
         assert shop.ask("GET", "/ready").status == 200, "all hosts unready at once would leave the balancer with nobody"
+        assert shop.ask("GET", "/ready").json == {"status": "warn"}
+        assert shop.ask("GET", "/ready/orders").status == 503, "not ready for orders ..."
+        assert shop.ask("GET", "/live").status == 200, "... but alive"
         refused = shop.order("later")
         assert (refused.status, refused.headers["retry-after"]) == (503, "2")
         assert refused.took_s < 4
@@ -259,6 +263,8 @@ def test_pages_go_on_without_the_database_and_say_so_and_orders_come_back_by_the
         back = shop.until(lambda shop: (reply := shop.order("later")).status in (200, 201) and reply)
         assert back is not None
         shop.until(fresh)
+        shop.until(lambda shop: shop.ask("GET", "/ready").json == {"status": "pass"})
+        assert shop.ask("GET", "/ready/orders").status == 200
 
 
 def test_a_restart_of_the_database_costs_an_order_time_but_no_error(running: Database) -> None:
@@ -275,6 +281,7 @@ def test_a_frozen_database_makes_nobody_wait_for_long(running: Database) -> None
         running.freeze()
         time.sleep(1.3)
         assert max(shop.ask("GET", "/").took_s for _ in range(10)) < 0.6
+        assert max(shop.ask("GET", "/ready").took_s for _ in range(10)) < 0.2, "a late answer is a no at the balancer"
         silent = shop.order("frozen")
         assert silent.status == 503
         assert silent.took_s < 4
@@ -305,6 +312,32 @@ def test_no_order_is_confirmed_while_the_standby_that_must_confirm_it_is_away(ru
         assert shop.order("careful").status == 503, "to be seen is not to be safe"
         standby("")
         shop.until(lambda shop: shop.order("careful").status == 200)
+
+
+def test_told_to_end_it_is_not_ready_first_and_serves_on_until_the_balancers_know(running: Database) -> None:
+    with open_shop(running) as shop:
+        shop.until(fresh)
+        began = time.monotonic()
+        shop.process.terminate()
+        shop.until(lambda shop: shop.ask("GET", "/ready").status == 503)
+        assert shop.ask("GET", "/live").status == 200
+        number = 0
+        while time.monotonic() - began < 1.2:
+            number += 1
+            assert shop.ask("GET", "/").status == 200
+            assert shop.order(f"late-{number}").status == 201
+        shop.process.wait(10)
+        assert time.monotonic() - began >= 1.5
+        assert number > 3
+
+
+def test_the_details_of_its_health_are_for_operators(running: Database) -> None:
+    with open_shop(running) as shop:
+        shop.until(fresh)
+        details = shop.ask("GET", "/health", Authorization="Bearer open-sesame").json
+        assert details["checks"]["database"][0]["status"] == "pass"
+        assert shop.ask("GET", "/health").json == {"status": "pass"}
+        assert shop.ask("GET", "/readyz?verbose").text == "[+]catalogue ok\n[+]database ok\nreadyz check passed\n"
 
 
 def test_an_order_that_is_running_is_finished_when_the_shop_is_told_to_end(running: Database) -> None:
