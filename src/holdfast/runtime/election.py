@@ -218,6 +218,9 @@ class Leader(_Contest):
             except HoldLost as lost:
                 if lost.term is not term:
                     raise
+            except BaseExceptionGroup as group:  # of a task group, one of whose tasks looked at its term
+                if term is None or group.split(lambda error: isinstance(error, HoldLost) and error.term is term)[1]:
+                    raise
 
 
 class Lock(Leader):

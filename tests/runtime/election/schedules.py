@@ -20,7 +20,7 @@ from holdfast.runtime.election_settings import Terms
 from holdfast.runtime.election_store import Pause, Unreachable
 
 KINDS = ("freeze", "crash", "resign", "cut", "no quorum", "slow")
-CALM_S = 40.0
+CALM_S = 25.0
 """Without faults at the end: long enough for every lease to run out and somebody to lead again."""
 
 
@@ -29,6 +29,7 @@ class Blow:
     at_s: float
     kind: str
     node: int
+    """-1: whoever holds a seat then."""
     for_s: float
 
 
@@ -41,7 +42,7 @@ class Schedule:
     seats: int = 1
     ttl_s: float = 5.0
     margin_s: float = 0.5
-    storm_s: float = 60.0
+    storm_s: float = 50.0
 
 
 @dataclass
@@ -84,7 +85,8 @@ class World:
         return self.out
 
     def strike(self, blow: Blow) -> None:
-        node = self.nodes[blow.node % len(self.nodes)]
+        holders = [node for node in self.nodes if node.believes()]
+        node = self.rng.choice(holders) if blow.node < 0 and holders else self.nodes[blow.node % len(self.nodes)]
         until_s = self.now_s + blow.for_s
         if blow.kind == "freeze":
             node.frozen_until_s = max(node.frozen_until_s, until_s)
@@ -259,7 +261,7 @@ class Node:
                 world.after(world.lag_s(), lambda: world.write(self.number, term.seat, term.token))
 
         world.after(world.rng.expovariate(1 / 0.01), send)
-        world.after(0.1, lambda: self.work(life, term))
+        world.after(0.3, lambda: self.work(life, term))
 
 
 def drawn(seed: int, **others: Any) -> Schedule:
@@ -270,7 +272,8 @@ def drawn(seed: int, **others: Any) -> Schedule:
         "seed": seed,
         "rates": tuple(rng.uniform(0.905, 1.1) for _ in range(count)),
         "blows": tuple(
-            Blow(rng.uniform(0, 60), rng.choice(KINDS), rng.randrange(count), rng.uniform(0.1, 12)) for _ in range(rng.randint(0, 12))
+            Blow(rng.uniform(0, 45), rng.choice(KINDS), rng.choice((-1, rng.randrange(count))), rng.uniform(0.1, 10))
+            for _ in range(rng.randint(1, 14))
         ),
         **others,
     })
