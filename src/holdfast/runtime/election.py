@@ -219,7 +219,7 @@ class Leader(_Contest):
                 if lost.term is not term:
                     raise
             except BaseExceptionGroup as group:  # of a task group, one of whose tasks looked at its term
-                if term is None or group.split(lambda error: isinstance(error, HoldLost) and error.term is term)[1]:
+                if term is None or not _only_of(group, term):
                     raise
 
 
@@ -249,6 +249,12 @@ class Semaphore(_Contest):
             ttl_s=ttl_s, margin_s=margin_s, renew_every_s=renew_every_s, attempt_s=attempt_s, look_every_s=look_every_s,
         )
         super().__init__(name, checks.whole("permits", permits, low=1, high=1000), etcd, store, terms, who, clock)
+
+
+def _only_of(error: BaseException, term: Term) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only_of(inner, term) for inner in error.exceptions)
+    return isinstance(error, HoldLost) and error.term is term
 
 
 def _store(etcd: Any, store: Any) -> Any:

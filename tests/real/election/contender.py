@@ -1,7 +1,7 @@
 """One of many copies that want to lead; who leads writes numbered writes with its token to the fence, every 20 ms.
 
-Between the look at its term and the write it takes some milliseconds, as work does; what happens to the copy in between is for the
-fence to catch.  Copies with an even number are plain code, the others tasks.  GET / gives its wall clock.
+Between the look at its term and the write it takes some milliseconds, as work does; what happens to the copy in between is
+for the fence to catch.  Copies with an even number are plain code, the others tasks.  GET / gives its wall clock.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """What the fence wrote down, judged: pure functions over its lines.
 
-Rules: all hosts of a lab share one monotonic clock, so the moments at which two copies believed that they may act can be compared.
+Rules: all hosts of a lab share one monotonic clock, so the moments at which two copies believed that they may act can be
+compared.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from schedules import KINDS, Blow, Outcome, Schedule, World, drawn
 
 from holdfast.runtime.election_core import Term
-from holdfast.runtime.election_etcd import EtcdSeats
 from holdfast.runtime.election_settings import Terms
 
 BLOWS = st.lists(
