@@ -20,7 +20,7 @@ def test_ten_strikes_never_let_two_lead_at_once() -> None:
     needs("etcd")
     needs_namespaces()
 
-    lab = soak.one_lab(seed=2, first=0, count=10, limit_s=40)
+    lab = soak.one_lab(seed=2, numbers=range(10), limit_s=40)
 
     assert lab["strikes"], "struck at least once"
     assert lab["judged"] > 100

@@ -1,6 +1,6 @@
 """Run inside fresh namespaces: five contenders, struck one strike after the other; a line of JSON says what came of each.
 
-    python -m rehearsal FOLDER SEED FIRST COUNT LIMIT_S
+    python -m rehearsal FOLDER SEED NUMBER,NUMBER,... LIMIT_S
 
 Rules: strike number N of a seed is the same whatever was struck before it; the last line judges all writes of this lab.
 """
@@ -12,7 +12,6 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -131,23 +130,18 @@ async def struck(lab: Lab, fence: Fence, seed: int, number: int) -> dict[str, An
     }  # fmt: skip
 
 
-def numbers(first: int, count: int, limit_s: float) -> Iterator[int]:
+async def rehearse(folder: Path, seed: int, numbers: list[int], limit_s: float) -> None:
     until_s = time.monotonic() + limit_s
-    for number in range(first, first + count):
-        if time.monotonic() > until_s:
-            return
-        yield number
-
-
-async def rehearse(folder: Path, seed: int, first: int, count: int, limit_s: float) -> None:
     async with lab_up(blueprint(), {}, folder) as lab:
         fence = Fence(lab)
         assert await all_up(lab), [await lab.tail(process.name) for process in lab.blueprint.processes]
-        for number in numbers(first, count, limit_s):
-            print(json.dumps(await struck(lab, fence, seed, number)), flush=True)
+        for number in numbers:
+            if time.monotonic() < until_s:
+                print(json.dumps(await struck(lab, fence, seed, number)), flush=True)
         await fence.fetch()
         print(json.dumps({"judged": len(fence.writes), "wrong": objections(fence.writes)}), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(rehearse(Path(sys.argv[1]), *(int(word) for word in sys.argv[2:5]), float(sys.argv[5])))
+    folder, seed, numbers, limit = sys.argv[1:]
+    asyncio.run(rehearse(Path(folder), int(seed), [int(number) for number in numbers.split(",")], float(limit)))

@@ -15,8 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,10 +34,10 @@ sys.exit(outer.enter(sys.argv[1:], module="rehearsal"))
 Lab = dict[str, Any]
 
 
-def one_lab(seed: int, first: int, count: int, limit_s: float) -> Lab:
-    """The strikes `first` and following, in one lab; RuntimeError with what it said when it did not come to an end."""
+def one_lab(seed: int, numbers: Sequence[int], limit_s: float) -> Lab:
+    """As many of these strikes as there is time for, in one lab; RuntimeError with what it said when it came to no end."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [str(Path(folder) / "run"), str(seed), str(first), str(count), str(limit_s)]
+        words = [str(Path(folder) / "run"), str(seed), ",".join(map(str, numbers)), str(limit_s)]
         paths = os.pathsep.join([str(HERE), *filter(None, sys.path)])
         done = subprocess.run(
             [sys.executable, "-c", ENTER, *words], capture_output=True, text=True, timeout=limit_s + 120, cwd=folder,
@@ -59,16 +63,21 @@ def objections(labs: list[Lab]) -> list[str]:
     return said + [what for lab in labs for what in lab["wrong"]]
 
 
-def soak(state: Path, seed: int, strikes: int, limit_s: float) -> list[Lab]:
+def soak(state: Path, seed: int, strikes: int, limit_s: float, side_by_side: int = 1) -> list[Lab]:
     """Labs of at most 40 strikes, so that little is lost when it is stopped."""
     labs = known(state, seed)
-    until = datetime.now(UTC).timestamp() + limit_s
-    while (done := len(strikes_of(labs))) < strikes and (left_s := until - datetime.now(UTC).timestamp()) > 0:
-        lab = one_lab(seed, done, min(40, strikes - done), left_s)
-        state.parent.mkdir(parents=True, exist_ok=True)
-        with state.open("a") as lines:
-            lines.write(json.dumps(lab) + "\n")
-        labs.append(lab)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    until_s = time.monotonic() + limit_s
+    while (left_s := until_s - time.monotonic()) > 0:
+        done = {strike["number"] for strike in strikes_of(labs)}
+        missing = [number for number in range(strikes) if number not in done][: 40 * side_by_side]
+        shares = [share for start in range(side_by_side) if (share := missing[start::side_by_side])]
+        if not shares:
+            break
+        with ThreadPoolExecutor(side_by_side) as pool, state.open("a") as lines:
+            for lab in pool.map(one_lab, repeat(seed), shares, repeat(left_s)):
+                lines.write(json.dumps(lab) + "\n")
+                labs.append(lab)
     return labs
 
 
@@ -89,7 +98,7 @@ def page(labs: list[Lab], seed: int, today: str) -> str:
         f"# An election under {len(strikes)} strikes, {today}",
         "",
         f"Five contenders with a lease of 2 s, three members of etcd, a fence that remembers the greatest token; seed {seed},"
-        f" {len(labs)} labs of namespaces one after the other on one machine. {etcd}, Python {platform.python_version()}."
+        f" {len(labs)} labs of namespaces on one machine, up to three at a time. {etcd}, Python {platform.python_version()}."
         f" Leaps of the wall clock: {clocks}.",
         "",
         f"- Writes that reached the fence: {sum(lab['judged'] for lab in labs)}, all of them judged.",
@@ -114,9 +123,10 @@ def main() -> int:
     parser.add_argument("--strikes", type=int, default=200)
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds, after which no strike begins")
     parser.add_argument("--state", type=Path, default=Path(".soak/election.jsonl"))
+    parser.add_argument("--side-by-side", type=int, default=1, help="labs at the same time")
     parser.add_argument("--page", type=Path, help="where to write the result, once all strikes are done")
     asked = parser.parse_args()
-    labs = soak(asked.state, asked.seed, asked.strikes, asked.limit)
+    labs = soak(asked.state, asked.seed, asked.strikes, asked.limit, asked.side_by_side)
     done, wrong = len(strikes_of(labs)), objections(labs)
     print(f"{done} of {asked.strikes} strikes of seed {asked.seed}; {len(wrong)} objections")
     print("\n".join(wrong))
