@@ -227,8 +227,7 @@ def test_a_cancellation_from_outside_stays_one(store: PretendStore, clock: FakeC
 
     async def main() -> None:
         task = asyncio.create_task(holder())
-        while not store.etcd.keys:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: store.etcd.keys)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
