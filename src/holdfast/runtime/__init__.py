@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from holdfast.runtime.election_core import HoldLost as HoldLost
     from holdfast.runtime.election_core import Term as Term
     from holdfast.runtime.election_etcd import Etcd as Etcd
+    from holdfast.runtime.election_memory import MemoryStore as MemoryStore
     from holdfast.runtime.election_race import ElectionEvent as ElectionEvent
     from holdfast.runtime.election_store import Holder as Holder
     from holdfast.runtime.election_store import StoreRefused as StoreRefused
@@ -83,6 +84,7 @@ _EXPORTS = {
     "HoldLost": "holdfast.runtime.election_core",
     "Leader": "holdfast.runtime.election",
     "Lock": "holdfast.runtime.election",
+    "MemoryStore": "holdfast.runtime.election_memory",
     "NoEndpoint": "holdfast.runtime.rejections",
     "NotAcquired": "holdfast.runtime.rejections",
     "Pipeline": "holdfast.runtime.pipeline",

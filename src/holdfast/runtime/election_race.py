@@ -39,7 +39,7 @@ class ElectionEvent(NamedTuple):
     at_s: float
 
 
-def drive(steps: Generator[Step, Any, Any], pause: Callable[[float], None]) -> Any:
+def drive(steps: Generator[Step, Any, Any], pause: Callable[[float], Any]) -> Any:
     """Carries the steps out in this thread."""
     answer: Any = None
     error: Exception | None = None
@@ -121,6 +121,12 @@ class Race:
     def changed(self) -> None:
         raise NotImplementedError
 
+    def ask_to_stop(self) -> None:
+        """From any thread: give up, or resign, without waiting for that."""
+        self.stopping = True
+        self.changed()
+        self.seats.interrupt()
+
 
 class ThreadRace(Race):
     """For plain code."""
@@ -159,11 +165,6 @@ class ThreadRace(Race):
         for thread in self._threads:
             thread.join()
         self.seats.close()
-
-    def ask_to_stop(self) -> None:
-        self.stopping = True
-        self.changed()
-        self.seats.interrupt()
 
     def _run(self) -> None:
         try:
@@ -245,11 +246,6 @@ class TaskRace(Race):
         self.seats.close()
         if cancelled is not None:
             raise cancelled
-
-    def ask_to_stop(self) -> None:
-        self.stopping = True
-        self.changed()
-        self.seats.interrupt()
 
     async def _run(self) -> None:
         try:

@@ -45,7 +45,7 @@ class KubernetesLeases:
         if api is None:
             from kubernetes import config
 
-            config.load_config()
+            config.load_config()  # type: ignore[no-untyped-call,unused-ignore]
             api = client.CoordinationV1Api()
         self._namespace, self._api, self._clock = namespace, api, clock
 
@@ -74,7 +74,8 @@ class KubernetesSeats:
         self._stop = False
 
     def take(self, who: str, ttl_s: float, *, limit_s: float) -> Generator[Step, Any, Taken | None]:
-        return (yield Call(self._take, who, ttl_s, limit_s=limit_s))
+        taken: Taken | None = yield Call(self._take, who, ttl_s, limit_s=limit_s)
+        return taken
 
     def renew(self, *, limit_s: float) -> Generator[Step, Any, None]:
         yield Call(self._renew, limit_s=limit_s)
@@ -87,7 +88,8 @@ class KubernetesSeats:
         yield Call(self._wait, limit_s=limit_s)
 
     def holders(self, *, limit_s: float) -> Generator[Step, Any, tuple[Holder, ...]]:
-        return (yield Call(self._holders, limit_s=limit_s))
+        found: tuple[Holder, ...] = yield Call(self._holders, limit_s=limit_s)
+        return found
 
     def interrupt(self) -> None:
         """A watch that is under way ends within a second or two."""
@@ -146,14 +148,14 @@ class KubernetesSeats:
         """Until the server tells of a change; that a lease has run out it tells nobody, so this must not be long."""
         if self._stop:
             return
-        which = (
+        which: dict[str, Any] = (
             {"field_selector": f"metadata.name={self._objects[0]}"} if len(self._objects) == 1
             else {"label_selector": f"{LABEL}={self._name}"}
         )
         told = self._call(self._api.list_namespaced_lease, **which)
         if any(self._is_free(seat, lease) for seat, lease in self._by_seat(told)) or not told.items:
             return
-        watching = watch.Watch()
+        watching: Any = watch.Watch()  # type: ignore[no-untyped-call,unused-ignore]
         try:
             for _ in watching.stream(
                 self._api.list_namespaced_lease, self._namespace, resource_version=told.metadata.resource_version,
@@ -198,7 +200,7 @@ class KubernetesSeats:
         return bool(self._call(self._api.replace_namespaced_lease, self._objects[seat], lease, missing=CONFLICT))
 
     def _spec(self, who: str, token: int) -> Any:
-        now = _stamp()
+        now: Any = _stamp()  # text, because of a datetime the client leaves out microseconds that are 0
         return client.V1LeaseSpec(
             holder_identity=who, lease_duration_seconds=ceil(self._ttl_s), acquire_time=now, renew_time=now,
             lease_transitions=token,

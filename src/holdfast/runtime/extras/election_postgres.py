@@ -79,7 +79,8 @@ class PostgresSeats:
         self._stop, self._stopped = socket.socketpair()
 
     def take(self, who: str, ttl_s: float, *, limit_s: float) -> Generator[Step, Any, Taken | None]:
-        return (yield Call(self._take, who, ttl_s, limit_s=limit_s))
+        taken: Taken | None = yield Call(self._take, who, ttl_s, limit_s=limit_s)
+        return taken
 
     def renew(self, *, limit_s: float) -> Generator[Step, Any, None]:
         yield Call(self._renew, limit_s=limit_s)
@@ -92,7 +93,8 @@ class PostgresSeats:
         yield Call(self._wait, limit_s=limit_s)
 
     def holders(self, *, limit_s: float) -> Generator[Step, Any, tuple[Holder, ...]]:
-        return (yield Call(self._holders, limit_s=limit_s))
+        found: tuple[Holder, ...] = yield Call(self._holders, limit_s=limit_s)
+        return found
 
     def interrupt(self) -> None:
         try:
