@@ -29,7 +29,9 @@ def test_decorated_functions_keep_their_types(tmp_path: Path) -> None:
 
 
 def test_the_runtime_passes_the_strict_check(tmp_path: Path) -> None:
-    clients = ("aiohttp", "grpc", "httpx", "kubernetes", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis", "requests")
+    clients = (
+        "aiohttp", "grpc", "httpx", "kubernetes", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis", "requests",
+    )
     places = [Path(place) for place in sys.path if place]
     stubs = all(any((place / name).is_dir() for place in places) for name in STUBS)
     whole = stubs and all(importlib.util.find_spec(name) for name in clients)

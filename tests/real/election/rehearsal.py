@@ -30,7 +30,7 @@ from holdfast.topology.load import load
 
 HERE = Path(__file__).parent
 FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1")
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 """For somebody to lead again: a lease of 2 s that etcd's new leader has prolonged, elections of etcd, starts of programs."""
 
 
@@ -106,12 +106,14 @@ async def all_up(lab: Lab) -> bool:
     return False
 
 
-async def struck(lab: Lab, fence: Fence, seed: int, number: int) -> dict[str, Any]:
+async def struck(lab: Lab, fence: Fence, seed: int, number: int) -> dict[str, Any] | None:
+    """None when nobody led steadily before, so that nothing could be learnt."""
     rng = Random(f"{seed}/{number}")
     kind = rng.choice([name for name in STRIKES if name != "step_clock" or faketime()])
     if not (await all_up(lab) and await steady(fence)):
         said = {process.name: (await lab.tail(process.name, 3))[-600:] for process in lab.blueprint.processes}
-        return {"number": number, "kind": kind, "wrong": ["nobody led steadily before the strike"], "said": said}
+        print(json.dumps(said), file=sys.stderr)
+        return None
     await asyncio.sleep(rng.uniform(0, 0.7))  # over the period of the renewals
     await fence.fetch()
     leader, token, seen = fence.leader(), fence.token(), len(fence.writes)
@@ -136,8 +138,8 @@ async def rehearse(folder: Path, seed: int, numbers: list[int], limit_s: float) 
         fence = Fence(lab)
         assert await all_up(lab), [await lab.tail(process.name) for process in lab.blueprint.processes]
         for number in numbers:
-            if time.monotonic() < until_s:
-                print(json.dumps(await struck(lab, fence, seed, number)), flush=True)
+            if time.monotonic() < until_s and (came := await struck(lab, fence, seed, number)) is not None:
+                print(json.dumps(came), flush=True)
         await fence.fetch()
         print(json.dumps({"judged": len(fence.writes), "wrong": objections(fence.writes)}), flush=True)
 

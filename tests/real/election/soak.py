@@ -18,9 +18,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
-from itertools import repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,6 +42,7 @@ def one_lab(seed: int, numbers: Sequence[int], limit_s: float) -> Lab:
             [sys.executable, "-c", ENTER, *words], capture_output=True, text=True, timeout=limit_s + 120, cwd=folder,
             env={**os.environ, "PYTHONPATH": paths},
         )  # fmt: skip
+    sys.stderr.write(done.stderr)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 or not lines or "judged" not in lines[-1]:
         raise RuntimeError(f"the lab ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -74,10 +74,17 @@ def soak(state: Path, seed: int, strikes: int, limit_s: float, side_by_side: int
         shares = [share for start in range(side_by_side) if (share := missing[start::side_by_side])]
         if not shares:
             break
+        failed = []
         with ThreadPoolExecutor(side_by_side) as pool, state.open("a") as lines:
-            for lab in pool.map(one_lab, repeat(seed), shares, repeat(left_s)):
-                lines.write(json.dumps(lab) + "\n")
-                labs.append(lab)
+            for running in as_completed([pool.submit(one_lab, seed, share, left_s) for share in shares]):
+                if (error := running.exception()) is not None:
+                    failed.append(error)
+                    continue
+                lines.write(json.dumps(running.result()) + "\n")
+                lines.flush()
+                labs.append(running.result())
+        if failed:
+            raise failed[0]
     return labs
 
 
@@ -98,7 +105,7 @@ def page(labs: list[Lab], seed: int, today: str) -> str:
         f"# An election under {len(strikes)} strikes, {today}",
         "",
         f"Five contenders with a lease of 2 s, three members of etcd, a fence that remembers the greatest token; seed {seed},"
-        f" {len(labs)} labs of namespaces on one machine, up to three at a time. {etcd}, Python {platform.python_version()}."
+        f" {len(labs)} labs of namespaces on one machine, up to five at a time. {etcd}, Python {platform.python_version()}."
         f" Leaps of the wall clock: {clocks}.",
         "",
         f"- Writes that reached the fence: {sum(lab['judged'] for lab in labs)}, all of them judged.",
