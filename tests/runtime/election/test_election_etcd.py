@@ -114,7 +114,7 @@ def server() -> Iterator[Callable[[Answer], str]]:
 
         made = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
         made.daemon_threads = True
-        threading.Thread(target=made.serve_forever, daemon=True).start()
+        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(made)
         return f"http://127.0.0.1:{made.server_address[1]}"
 

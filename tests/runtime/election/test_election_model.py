@@ -40,7 +40,7 @@ def holds(schedule: Schedule) -> None:
         greatest[seat] = token
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCHEDULES)
 def test_no_two_holders_believe_at_once_tokens_only_grow_and_somebody_leads_again(schedule: Schedule) -> None:
     holds(schedule)
