@@ -53,7 +53,7 @@ class _Contest:
 
     def listen(self, listener: Callable[[ElectionEvent], None]) -> Callable[[], None]:
         """The listener gets an ElectionEvent for each change of state, in a thread of ours or in the loop; what it raises is
-        logged.  Gives the function that ends it.
+        logged.  It must be quick: nothing is renewed meanwhile.  Gives the function that ends it.
         """
         checks.function("listener", listener)
         self._listeners = (*self._listeners, listener)
