@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +34,34 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def etcd() -> Iterator[str]:
     """The client URL of a fresh etcd of one member."""
+    with _etcd("http") as url:
+        yield url
+
+
+@pytest.fixture
+def etcd_tls() -> Iterator[str]:
+    """The same over TLS, with a certificate that it signed itself."""
+    with _etcd("https", "--auto-tls") as url:
+        yield url
+
+
+def unverified() -> ssl.SSLContext:
+    """For a server that nobody else reaches, and that has no certificate of anybody's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+@contextmanager
+def _etcd(scheme: str, *more: str) -> Iterator[str]:
     program = shutil.which("etcd")
     if not program:
         missing("etcd is not installed")
-    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    client, peer = f"{scheme}://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [str(program), "--data-dir", folder, "--listen-client-urls", client, "--advertise-client-urls", client,
-             "--listen-peer-urls", peer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+             "--listen-peer-urls", peer, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
             _until_healthy(client)
@@ -53,7 +75,7 @@ def _until_healthy(url: str) -> None:
     until_s = time.monotonic() + 30
     while True:
         try:
-            if urllib.request.urlopen(f"{url}/health", timeout=2).status == 200:
+            if urllib.request.urlopen(f"{url}/health", timeout=2, context=unverified()).status == 200:
                 return
         except OSError:
             assert time.monotonic() < until_s, "etcd did not become healthy within 30 s"

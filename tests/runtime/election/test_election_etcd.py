@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from election_stores import free_port
+from election_stores import free_port, unverified
 from pretend_etcd import PretendEtcd
 
 from holdfast.runtime import HoldLost, Leader, NotAcquired, Semaphore, StoreRefused, Unreachable
@@ -281,3 +281,24 @@ def test_a_deleted_key_deposes_and_a_semaphore_has_its_seats(etcd: str) -> None:
         until_s = time.monotonic() + 10
         while one.may_act() and time.monotonic() < until_s:
             time.sleep(0.02)
+
+
+@pytest.mark.real
+def test_with_tls_and_users_only_those_who_may_can_lead(etcd_tls: str) -> None:
+    root = Etcd([etcd_tls], tls=unverified()).gateway(5.0)
+    for path, body in (
+        ("user/add", {"name": "root", "password": "secret"}), ("user/grant", {"user": "root", "role": "root"}), ("enable", {}),
+    ):  # fmt: skip
+        root.post(f"/v3/auth/{path}", body, limit_s=10)
+
+    with Leader("guarded", etcd=Etcd([etcd_tls], user="root", password="secret", tls=unverified()), ttl_s=2) as term:
+        time.sleep(1.0)
+        term.check()
+    for store in (
+        Etcd([etcd_tls], tls=unverified()), Etcd([etcd_tls], user="root", password="wrong", tls=unverified()),
+    ):  # fmt: skip
+        with pytest.raises(StoreRefused), Leader("guarded", etcd=store, ttl_s=2):
+            pass
+    with pytest.raises(NotAcquired, match="certificate") as refused, Leader("guarded", etcd=[etcd_tls], ttl_s=2).hold(1.0):
+        pass
+    assert refused.value.state == "unreachable"
