@@ -10,7 +10,7 @@ import pytest
 from conftest import needs, needs_namespaces
 
 sys.path.insert(0, str(Path(__file__).parent / "election"))
-import soak
+import election_soak as soak
 
 
 def test_ten_strikes_never_let_two_lead_at_once() -> None:

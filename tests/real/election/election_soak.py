@@ -1,6 +1,6 @@
 """Strikes an election until so many strikes of one seed are done; goes on where it was stopped, and writes down what came of it.
 
-    python tests/real/election/soak.py --seed 1 --strikes 200 --limit 180 --page docs/results/election.md
+    python tests/real/election/election_soak.py --seed 1 --strikes 200 --limit 180 --page docs/results/election.md
 
 Rules: a strike counts only when all writes of its lab were judged; the state is one line of JSON per lab, appended when it ended.
 """
