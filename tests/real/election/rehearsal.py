@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from judge import Write, gap_s, objections, read
-from strikes import CLOCK, CONTENDERS, ETCD, MUST_CHANGE_HANDS, STRIKES
+from strikes import CLOCK, CONTENDERS, ETCD, MUST_CHANGE_HANDS, STRIKES, Void
 
 from holdfast.blueprint import Blueprint, File, Site
 from holdfast.cli.service import kinds
@@ -118,11 +118,16 @@ async def struck(lab: Lab, fence: Fence, seed: int, number: int) -> dict[str, An
     await fence.fetch()
     leader, token, seen = fence.leader(), fence.token(), len(fence.writes)
     began_s = time.monotonic()
-    whom = await STRIKES[kind](lab, rng, leader)
+    void = ""
+    try:
+        whom = await STRIKES[kind](lab, rng, leader)
+    except (Void, OSError) as error:
+        whom, void = leader, str(error)
     again = await steady(fence)
     ended_s = time.monotonic()
     new = fence.writes[seen:]
     wrong = [] if again else [f"nobody led steadily within {PATIENCE_S:g} s after it was mended"]
+    wrong += [f"the strike had no effect: {void}"] if void else []
     if kind in MUST_CHANGE_HANDS and whom == leader and fence.token() <= token:
         wrong.append("the one who led was struck, and its token stayed")
     return {

@@ -6,6 +6,8 @@ Rules: the one who leads is struck more often than not; what is mended is mended
 from __future__ import annotations
 
 import asyncio
+import time
+import urllib.request
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -18,6 +20,10 @@ CLOCK = "/etc/contender/clock"
 """How far libfaketime puts a contender's wall clock forward, in its own notation."""
 
 Strike = Callable[[Lab, Random, str], Awaitable[str]]
+
+
+class Void(Exception):
+    """The strike had no effect, so that nothing was learnt."""
 
 
 def _whom(rng: Random, leader: str) -> str:
@@ -140,6 +146,9 @@ async def step_clock(lab: Lab, rng: Random, leader: str) -> str:
     leap_s = rng.choice((-1, 1)) * rng.choice((3, 60, 3600, 86400))
     await _set_clock(lab, host, leap_s)
     try:
+        seen_s = await asyncio.to_thread(_leapt_s, lab.blueprint.host(host).address)
+        if abs(seen_s - leap_s) > 2:
+            raise Void(f"the wall clock of {host} is {seen_s:.1f} s away from ours, and should be {leap_s} s")
         await asyncio.sleep(rng.uniform(1.0, 4.0))
     finally:
         await _set_clock(lab, host, 0)
@@ -167,6 +176,12 @@ async def _shaped(lab: Lab, rng: Random, rules: list[Rule]) -> None:
         await asyncio.sleep(rng.uniform(0.5, 4.5))
     finally:
         await lab.shape([])
+
+
+def _leapt_s(address: str) -> float:
+    """What the contender itself reads on the wall, less what we read."""
+    with urllib.request.urlopen(f"http://{address}:8080/", timeout=5) as page:
+        return float(page.read()) - time.time()
 
 
 async def _set_clock(lab: Lab, host: str, leap_s: int) -> Any:
