@@ -105,7 +105,7 @@ def page(labs: list[Lab], seed: int, today: str) -> str:
         f"# An election under {len(strikes)} strikes, {today}",
         "",
         f"Five contenders with a lease of 2 s, three members of etcd, a fence that remembers the greatest token; seed {seed},"
-        f" {len(labs)} labs of namespaces on one machine, up to five at a time. {etcd}, Python {platform.python_version()}."
+        f" {len(labs)} labs of namespaces on one machine, up to six at a time. {etcd}, Python {platform.python_version()}."
         f" Leaps of the wall clock: {clocks}.",
         "",
         f"- Writes that reached the fence: {sum(lab['judged'] for lab in labs)}, all of them judged.",
