@@ -28,6 +28,7 @@ __all__ = ["Answered", "Gateway", "checked_endpoints"]
 # exhausted, aborted, internal, unavailable.  Source: grpc/grpc, doc/statuscodes.md.
 ELSEWHERE = frozenset({2, 4, 8, 10, 13, 14})
 UNAUTHENTICATED = 16
+MOST_STRETCHED = 8
 STALE_TOKEN = "invalid auth token"  # etcd says so with code 16, and before 3.5 also with others
 
 
@@ -111,6 +112,7 @@ class Gateway:
         self._open: dict[str, http.client.HTTPConnection] = {}
         self._token = ""
         self._first = 0
+        self._stretch = 1
         self._watched: Any = None
         self._interrupted = False
         self._guard = Lock()
@@ -189,7 +191,7 @@ class Gateway:
                 said.append(f"{endpoint}: no time left to ask")
                 continue
             try:
-                answer = self._one(endpoint, path, body, min(until_s, now_s + self._attempt_s))
+                answer = self._one(endpoint, path, body, min(until_s, now_s + self._attempt_s * self._stretch))
             except Answered:
                 self._first = place
                 raise
@@ -198,9 +200,10 @@ class Gateway:
                 refused += isinstance(error, StoreRefused)
                 said.append(f"{endpoint}: {str(error) or type(error).__name__}")
             else:
-                self._first = place
+                self._first, self._stretch = place, 1
                 return answer
         self._first = (self._first + 1) % count
+        self._stretch = min(MOST_STRETCHED, self._stretch * 2)  # all may be slow, and none of them dead
         if refused == count:
             raise StoreRefused("; ".join(said))
         raise Unreachable(f"no member of etcd answered {path}: {'; '.join(said)}")

@@ -165,6 +165,24 @@ def test_the_member_that_answered_last_is_asked_first(server: Callable[[Answer],
         assert time.monotonic() - began_s < 5.0, "ten times the frozen one would be 5 s"
 
 
+def test_members_that_are_all_slow_are_given_more_time_by_and_by(server: Callable[[Answer], str]) -> None:
+    def late(page: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.5)
+        try:
+            says(200, FINE)(page)
+        except OSError:
+            pass
+
+    gateway, refused = Gateway([server(late)], attempt_s=0.1), 0
+    for _ in range(5):
+        try:
+            assert gateway.post("/v3/kv/range", {}, limit_s=5)["header"]["revision"] == "7"
+            break
+        except Unreachable:
+            refused += 1
+    assert 1 <= refused < 5, "0.1, 0.2 and 0.4 s are too short, 0.8 s is not"
+
+
 def test_without_quorum_every_member_s_word_is_told(server: Callable[[Answer], str]) -> None:
     late = server(says(504, '{"error": "etcdserver: request timed out", "code": 14}'))
     dead = f"http://127.0.0.1:{free_port()}"
