@@ -74,14 +74,14 @@ class Fence:
         return max((write.token for write in self.writes if write.accepted), default=0)
 
 
-async def steady(fence: Fence, patience_s: float = PATIENCE_S) -> bool:
-    """One copy has written without a gap for the last half second."""
+async def steady(fence: Fence, since_s: float = 0.0, patience_s: float = PATIENCE_S) -> bool:
+    """One copy has written without a gap for the last half second; what was written before `since_s` does not count."""
     until_s = time.monotonic() + patience_s
     while time.monotonic() < until_s:
         await asyncio.sleep(0.1)
         await fence.fetch()
         now_s = time.monotonic()
-        last = [write for write in fence.writes if write.accepted and write.received_at_s > now_s - 0.6]
+        last = [write for write in fence.writes if write.accepted and write.received_at_s > max(since_s, now_s - 0.6)]
         if len({write.token for write in last}) == 1 and len(last) >= 5 and now_s - last[-1].received_at_s < 0.3:
             return True
     return False
@@ -123,7 +123,7 @@ async def struck(lab: Lab, fence: Fence, seed: int, number: int) -> dict[str, An
         whom = await STRIKES[kind](lab, rng, leader)
     except (Void, OSError) as error:
         whom, void = leader, str(error)
-    again = await steady(fence)
+    again = await steady(fence, since_s=time.monotonic() + 0.1)  # a write of the one that was killed may be on its way
     ended_s = time.monotonic()
     new = fence.writes[seen:]
     wrong = [] if again else [f"nobody led steadily within {PATIENCE_S:g} s after it was mended"]
