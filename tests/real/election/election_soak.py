@@ -100,7 +100,11 @@ def page(labs: list[Lab], seed: int, today: str) -> str:
         f"| {sum(one.get('terms', 0) for one in each)} | {sum(one.get('refused', 0) for one in each)} |"
         for kind, each in sorted(kinds.items())
     ]
-    clocks = "included" if "step_clock" in kinds else "not included, libfaketime was not installed"
+    clocks = (
+        "included. libfaketime, which makes them, also makes sleeps and timeouts of the contenders inexact (some end at once, some"
+        " late), so that hand-overs take longer here than they are; `make bench-election` measures those"
+        if "step_clock" in kinds else "not included, libfaketime was not installed"
+    )
     return "\n".join([
         f"# An election under {len(strikes)} strikes, {today}",
         "",
