@@ -101,8 +101,8 @@ def page(labs: list[Lab], seed: int, today: str) -> str:
         for kind, each in sorted(kinds.items())
     ]
     clocks = (
-        "included. libfaketime, which makes them, also makes sleeps and timeouts of the contenders inexact (some end at once, some"
-        " late), so that hand-overs take longer here than they are; `make bench-election` measures those"
+        "included. libfaketime, which makes them, also makes sleeps and timeouts of the contenders inexact (some end at once,"
+        " some late), so that hand-overs take longer here than they are; `make bench-election` measures those"
         if "step_clock" in kinds else "not included, libfaketime was not installed"
     )
     return "\n".join([
