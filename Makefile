@@ -1,7 +1,7 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: soak help install demo test engines bench bench-rehearsal bench-predict bench-runtime bench-watch reference lint clean
+.PHONY: soak help install demo test engines bench bench-rehearsal bench-predict bench-runtime bench-election bench-watch reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -26,7 +26,7 @@ soak:  ## the long proofs, which `make test` leaves out; goes on where it stoppe
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)
 
-bench: bench-rehearsal bench-predict bench-runtime bench-watch  ## measure all goals on this machine; each of them also alone
+bench: bench-rehearsal bench-predict bench-runtime bench-election bench-watch  ## measure all goals on this machine; each of them also alone
 
 bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
@@ -41,6 +41,10 @@ bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare
 	@.venv/bin/python -m tools.bench_breaker $(RUNTIME_ARGS)
 	@.venv/bin/python -m tools.bench_policies $(RUNTIME_ARGS)
 	@.venv/bin/python -m tools.bench_health $(RUNTIME_ARGS)
+
+bench-election:  ## how soon the next one leads, after a clean exit and after a crash; ELECTION_ARGS="--crashes 3"
+	@tools/venv.sh bench
+	@.venv/bin/python -m tools.bench_election $(ELECTION_ARGS)
 
 reference:  ## write docs/topology.md and the JSON Schemas anew from the models
 	@tools/venv.sh engines

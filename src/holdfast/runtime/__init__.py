@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from holdfast.runtime.deadlines import check_deadline as check_deadline
     from holdfast.runtime.deadlines import deadline as deadline
     from holdfast.runtime.deadlines import remaining_s as remaining_s
+    from holdfast.runtime.election import Leader as Leader
+    from holdfast.runtime.election import Lock as Lock
+    from holdfast.runtime.election import Semaphore as Semaphore
+    from holdfast.runtime.election_core import HoldLost as HoldLost
+    from holdfast.runtime.election_core import Term as Term
+    from holdfast.runtime.election_etcd import Etcd as Etcd
+    from holdfast.runtime.election_memory import MemoryStore as MemoryStore
+    from holdfast.runtime.election_race import ElectionEvent as ElectionEvent
+    from holdfast.runtime.election_store import Holder as Holder
+    from holdfast.runtime.election_store import StoreRefused as StoreRefused
+    from holdfast.runtime.election_store import Unreachable as Unreachable
     from holdfast.runtime.errors import CircuitOpenError as CircuitOpenError
     from holdfast.runtime.errors import Rejected as Rejected
     from holdfast.runtime.fallback import Fallback as Fallback
@@ -39,6 +50,7 @@ if TYPE_CHECKING:
     from holdfast.runtime.rejections import BulkheadFull as BulkheadFull
     from holdfast.runtime.rejections import DeadlineExceeded as DeadlineExceeded
     from holdfast.runtime.rejections import NoEndpoint as NoEndpoint
+    from holdfast.runtime.rejections import NotAcquired as NotAcquired
     from holdfast.runtime.rejections import RateLimited as RateLimited
     from holdfast.runtime.rejections import Throttled as Throttled
     from holdfast.runtime.retry import Retry as Retry
@@ -64,10 +76,18 @@ _EXPORTS = {
     "deadline": "holdfast.runtime.deadlines",
     "DeadlineExceeded": "holdfast.runtime.rejections",
     "Ejection": "holdfast.runtime.balancer",
+    "ElectionEvent": "holdfast.runtime.election_race",
+    "Etcd": "holdfast.runtime.election_etcd",
     "Fallback": "holdfast.runtime.fallback",
     "Gradient": "holdfast.runtime.concurrency",
     "Hedge": "holdfast.runtime.hedge",
+    "Holder": "holdfast.runtime.election_store",
+    "HoldLost": "holdfast.runtime.election_core",
+    "Leader": "holdfast.runtime.election",
+    "Lock": "holdfast.runtime.election",
+    "MemoryStore": "holdfast.runtime.election_memory",
     "NoEndpoint": "holdfast.runtime.rejections",
+    "NotAcquired": "holdfast.runtime.rejections",
     "Pipeline": "holdfast.runtime.pipeline",
     "policies_from": "holdfast.runtime.policies",
     "RateLimited": "holdfast.runtime.rejections",
@@ -78,10 +98,14 @@ _EXPORTS = {
     "RetryBudget": "holdfast.runtime.budget",
     "RetryEvent": "holdfast.runtime.retry",
     "RoundRobin": "holdfast.runtime.choosing",
+    "Semaphore": "holdfast.runtime.election",
+    "StoreRefused": "holdfast.runtime.election_store",
+    "Term": "holdfast.runtime.election_core",
     "Throttle": "holdfast.runtime.throttle",
     "Throttled": "holdfast.runtime.rejections",
     "Timeout": "holdfast.runtime.deadlines",
     "TwoChoices": "holdfast.runtime.choosing",
+    "Unreachable": "holdfast.runtime.election_store",
     "Weighted": "holdfast.runtime.choosing",
 }
 

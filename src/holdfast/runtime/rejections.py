@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.runtime.errors import Rejected
 
-__all__ = ["BulkheadFull", "DeadlineExceeded", "NoEndpoint", "RateLimited", "Throttled"]
+__all__ = ["BulkheadFull", "DeadlineExceeded", "NoEndpoint", "NotAcquired", "RateLimited", "Throttled"]
 
 
 class BulkheadFull(Rejected):  # noqa: N818
@@ -31,3 +31,13 @@ class Throttled(Rejected):  # noqa: N818
 
 class NoEndpoint(Rejected):  # noqa: N818
     """Every endpoint is ejected, or there is none; `retry_after_s` is when the first one comes back."""
+
+
+class NotAcquired(Rejected):  # noqa: N818
+    """No seat came free in time; `state` says why: contending (others hold all), unreachable (the store), stopped."""
+
+    def __init__(
+        self, message: str = "", *, retry_after_s: float | None = None, policy: str = "", state: str = "contending",
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, policy=policy)
+        self.state = state
