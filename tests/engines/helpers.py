@@ -4,12 +4,13 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from holdfast.blueprint import Program, Site
-from holdfast.engines import command, envoy, etcd, haproxy, keepalived, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni
 from holdfast.topology.model import Client, Tier, Topology, Uses
 
 FAKE_PROGRAMS = {
     "envoy": ("/usr/local/bin/envoy", "1.40.0"),
     "haproxy": ("/usr/sbin/haproxy", "2.6.12"),
+    "nginx": ("/usr/sbin/nginx", "1.22.1"),
     "keepalived": ("/usr/sbin/keepalived", "2.2.7"),
     "etcd": ("/usr/bin/etcd", "3.5.16"),
     "patroni": ("/usr/bin/patroni", "4.1.5"),
@@ -59,6 +60,15 @@ def classic() -> Topology:
     routes = {"http": "web", "postgres": "db"}
     entry = Tier(
         engine="haproxy", replicas=2, routes=routes, vip=IPv4Address("10.0.1.100"), settings=haproxy.Settings(),
+    )
+    vip = Tier(engine="keepalived", replicas=2, on="entry", settings=keepalived.Settings())
+    return topology(**{"entry": entry, "entry-vip": vip, "web": web(), "db": db(), "etcd": store()})
+
+
+def pages() -> Topology:
+    """nginx with a virtual IP in front of web hosts; a database has another way in."""
+    entry = Tier(
+        engine="nginx", replicas=2, routes={"http": "web"}, vip=IPv4Address("10.0.1.100"), settings=nginx.Settings(),
     )
     vip = Tier(engine="keepalived", replicas=2, on="entry", settings=keepalived.Settings())
     return topology(**{"entry": entry, "entry-vip": vip, "web": web(), "db": db(), "etcd": store()})

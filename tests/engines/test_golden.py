@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import PRODUCTION, classic, shop
+from helpers import PRODUCTION, classic, pages, shop
 
 from holdfast.blueprint import Site
 from holdfast.engines.catalogue import ENGINES
@@ -19,7 +19,12 @@ def loopback(topology: Topology) -> Site:
     return replace(PRODUCTION, lab="loopback", prefix="/tmp/lab", addresses=addresses, shares_network=True, low_ports=False)
 
 
-CASES = {"shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop()))}
+CASES = {
+    "shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop())),
+    "pages": (pages(), PRODUCTION), "pages-loopback": (pages(), loopback(pages())),
+}
+ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
+"""Where the files of the other tiers are golden elsewhere already."""
 
 
 def rendered(case: str) -> dict[str, str]:
@@ -27,6 +32,7 @@ def rendered(case: str) -> dict[str, str]:
     return {
         f"{instance.host}{path}": file.text
         for instance in topology.instances
+        if instance.tier in ONLY.get(case, topology.tiers)
         for path, file in ENGINES[instance.engine].files(instance, topology, site).items()
     }
 

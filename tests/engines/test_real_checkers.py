@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import PRODUCTION, classic, shop
+from helpers import PRODUCTION, classic, pages, shop
 
 from holdfast.blueprint import Process, Program, Site
 from holdfast.engines.catalogue import ENGINES
@@ -48,6 +48,8 @@ def placed(process: Process, place: Site) -> Process:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.text)
         target.chmod(file.mode)
+    for directory in process.directories:
+        Path(place.path(process.host, directory)).mkdir(parents=True, exist_ok=True)
     return process
 
 
@@ -58,8 +60,9 @@ def verdict(process: Process) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("whole", "tier", "names"), [
     (shop(), "entry", ("envoy",)),
     (classic(), "entry", ("haproxy",)),
+    (pages(), "entry", ("nginx",)),
     (shop(), "db", ("patroni", "postgres")),
-], ids=["envoy", "haproxy", "patroni"])
+], ids=["envoy", "haproxy", "nginx", "patroni"])
 def test_the_programs_own_verifier_accepts_the_file(tmp_path: Path, whole: Topology, tier: str, names: tuple[str, ...]):
     place = site(tmp_path, whole, *names)
     instance = whole.instances_of(tier)[0]
@@ -72,8 +75,9 @@ def test_the_programs_own_verifier_accepts_the_file(tmp_path: Path, whole: Topol
 @pytest.mark.parametrize(("whole", "tier", "names", "good", "bad"), [
     (shop(), "entry", ("envoy",), "lb_policy: LEAST_REQUEST", "lb_policy: LEAST"),
     (classic(), "entry", ("haproxy",), "retries 2", "retrys 2"),
+    (pages(), "entry", ("nginx",), "least_conn;", "least_con;"),
     (shop(), "db", ("patroni", "postgres"), "loop_wait: 1", "loop_wait: 0"),
-], ids=["envoy", "haproxy", "patroni"])
+], ids=["envoy", "haproxy", "nginx", "patroni"])
 def test_the_verifier_that_we_call_does_refuse_a_wrong_file(
     tmp_path: Path, whole: Topology, tier: str, names: tuple[str, ...], good: str, bad: str,
 ):

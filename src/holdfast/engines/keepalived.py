@@ -12,7 +12,7 @@ from pydantic import Field
 from holdfast.blueprint import File, Process, Restart, Site
 from holdfast.documents import braces
 from holdfast.documents.line import line
-from holdfast.engines import envoy, haproxy
+from holdfast.engines import envoy, haproxy, nginx
 from holdfast.engines.engine import Actions, Delay, Questions
 from holdfast.engines.shared import has_own_config, notice, objection
 from holdfast.errors import Problem
@@ -36,6 +36,7 @@ CHECK_TIMEOUT_S = 1
 # Where each balancer says on its own host that it lives.
 _HEALTH: Mapping[str, tuple[int, str]] = {
     "haproxy": (haproxy.HEALTH_PORT, haproxy.HEALTH_PATH),
+    "nginx": (nginx.HEALTH_PORT, nginx.HEALTH_PATH),
     "envoy": (envoy.ADMIN_PORT, "/ready"),
 }
 

@@ -1,0 +1,131 @@
+"""nginx.conf: one upstream and one server for the route, and a server on the host's own address for those who watch."""
+
+from collections.abc import Mapping
+
+from holdfast.blueprint import File, Site
+from holdfast.documents import braces
+from holdfast.documents.line import Line, line
+from holdfast.engines import routing
+from holdfast.engines.nginx.settings import Settings
+from holdfast.engines.shared import milliseconds, notice
+from holdfast.topology.model import Instance, Topology
+
+FILE = "/etc/nginx/nginx.conf"
+PID = "/run/nginx.pid"
+SPOOL = "/var/lib/nginx"
+HEALTH_PORT = 8405
+HEALTH_PATH = "/healthz"
+ATTEMPTS = 3
+"""The first and two more, as with the other balancers."""
+RETRY_STATUS = 418
+"""A status that no proxied answer of a server can turn into, as the inner signal for `asked once`."""
+
+
+def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    settings: Settings = topology.tiers[instance.tier].settings
+    routes = routing.routes(instance.tier, topology, site)
+    listen = site.listen(instance.host, instance.address)
+    inside = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
+    http = [*_defaults(instance, site)]
+    for route in routes:
+        if route.protocol == "http":
+            http += [_upstream(route, settings), _server(route, listen, settings)]
+    lines = [*_main(instance, site, settings), line("http", body=(*http, _watched(inside, site)))]
+    return {FILE: File(text=braces.dump(lines, header=notice(instance, topology, site), end=";"))}
+
+
+def ms(value_s: float) -> str:
+    return f"{milliseconds(value_s)}ms"
+
+
+def _main(instance: Instance, site: Site, settings: Settings) -> tuple[Line, ...]:
+    connections = 2 * settings.max_connections
+    return (
+        line("worker_processes", settings.workers or "auto",
+             why="No user here: whoever starts nginx says as whom; ports below 1024 need CAP_NET_BIND_SERVICE."),
+        line("worker_rlimit_nofile", connections + 1024),
+        line("worker_shutdown_timeout", ms(settings.drain),
+             why="A reload keeps requests under way: old workers end with their last one, at the latest after this."),
+        line("pid", site.path(instance.host, PID)),
+        line("error_log", "stderr", "notice", why="For the service manager; a reload shows here, and every failed server."),
+        line("events", body=(
+            line("worker_connections", connections, why="Each request takes two: the client's and the server's."),
+        )),
+    )
+
+
+def _defaults(instance: Instance, site: Site) -> tuple[Line, ...]:
+    spool = site.path(instance.host, SPOOL)
+    return (
+        line("access_log", "off", why="Failures are in the error log, numbers at /status."),
+        line("server_tokens", "off"),
+        *(line(f"{name}_temp_path", f"{spool}/{folder}")
+          for name, folder in (("client_body", "body"), ("proxy", "proxy"), ("fastcgi", "fastcgi"), ("uwsgi", "uwsgi"),
+                               ("scgi", "scgi"))),
+        line("client_header_timeout", "5s", why="Whoever sends headers slower than this is no browser."),
+        line("keepalive_timeout", "30s"),
+        line("map", "$request_method", "$once", body=(line("default", 1), line("~^(GET|HEAD|OPTIONS)$", "")),
+             why="Only these methods may be asked twice; the others take the way @once below."),
+    )
+
+
+def _upstream(route: routing.Route, settings: Settings) -> Line:
+    passive = (f"max_fails={settings.max_fails}", f"fail_timeout={settings.fail_timeout:.0f}s")
+    return line("upstream", route.tier, body=(
+        line("zone", route.tier, "256k", why="Shared by all workers: without it each would have to find a dead server itself."),
+        line("least_conn", why="A host that hangs collects connections, and so gets no more of them."),
+        *(line("server", f"{server.address}:{server.port}", *passive) for server in route.servers),
+        *_last_resort(route),
+        line("keepalive", 64, why="Idle connections to servers, for each worker. Stands behind the strategy, or nginx drops it."),
+        line("keepalive_timeout", "2s",
+             why="Shorter than servers keep idle connections, or a request meets one that is just closed."),
+    ), why=f"A server is out after {settings.max_fails} failed requests, and tried again with one after fail_timeout.\n"
+           "Open-source nginx asks no server how it is; HAProxy and Envoy do.")
+
+
+def _last_resort(route: routing.Route) -> tuple[Line, ...]:
+    """Without it a rolling restart that is quicker than `fail_timeout` ends in `no live upstreams`, with every server alive."""
+    first, *others = (line("server", f"{server.address}:{server.port}", "max_fails=0", "backup") for server in route.servers)
+    why = "The same servers as a last resort: when all of them failed a moment ago, ask them rather than nobody."
+    return (Line(first.words, why=why), *others)
+
+
+def _server(route: routing.Route, listen: str, settings: Settings) -> Line:
+    to = line("proxy_pass", f"http://{route.tier}")
+    return line("server", body=(
+        line("listen", f"{listen}:{route.entry_port}", "backlog=4096"),
+        line("proxy_http_version", "1.1"),
+        line("proxy_set_header", "Connection", "", why="Keeps connections to servers; before 1.29.7 the default closes them."),
+        line("proxy_set_header", "Host", "$http_host"),
+        line("proxy_set_header", "X-Forwarded-For", "$proxy_add_x_forwarded_for"),
+        line("proxy_connect_timeout", ms(settings.connect_timeout),
+             why="A host without power refuses nothing, it is silent; in one network a connection takes 1 ms."),
+        line("proxy_next_upstream_tries", ATTEMPTS, why="The defaults of 0 would try every server, and forever."),
+        line("location", "/", body=(
+            line("error_page", RETRY_STATUS, "=", "@once"),
+            line("if", "($once)", body=(line("return", RETRY_STATUS),)),
+            line("proxy_next_upstream", "error", "timeout", "http_502", "http_503", "http_504",
+                 why="Any failure before the first byte of an answer is tried elsewhere."),
+            line("proxy_next_upstream_timeout", ms(ATTEMPTS * settings.retry_after)),
+            line("proxy_read_timeout", ms(settings.retry_after),
+                 why="The slowest answer when a host hangs. A page that always takes longer fails: raise `retry_after` then."),
+            to,
+        )),
+        line("location", "@once", body=(
+            line("proxy_next_upstream", "error", "timeout",
+                 why="nginx itself repeats no POST, PATCH or LOCK that was sent; PUT and DELETE, which RFC 9110 calls\n"
+                     "idempotent, are repeated when a connection broke early."),
+            line("proxy_next_upstream_timeout", ms(ATTEMPTS * settings.connect_timeout)),
+            line("proxy_read_timeout", ms(settings.request_timeout)),
+            to,
+        )),
+    ))
+
+
+def _watched(inside: str, site: Site) -> Line:
+    return line("server", body=(
+        line("listen", f"{inside}:{site.port(HEALTH_PORT)}"),
+        line("location", "=", HEALTH_PATH, body=(line("return", 200),)),
+        line("location", "=", "/status", body=(line("stub_status"),)),
+        line("location", "/", body=(line("return", 404),)),
+    ), why="For keepalived, for prometheus exporters and for people on this host: clients cannot reach it.")
