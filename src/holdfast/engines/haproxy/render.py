@@ -1,54 +1,18 @@
-"""HAProxy: balances HTTP and PostgreSQL over the instances that their own checks call healthy.
-
-    entry: {engine: haproxy, replicas: 2, vip: 10.0.1.100, routes: {http: web, postgres: db}}
-    entry: {engine: haproxy, routes: {http: web}, check_interval: 500ms, fall: 3, retry_after: 2s, request_timeout: 30s}
-"""
+"""haproxy.cfg: one frontend and one backend for each route, and a frontend on the host's own address for those who watch."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from pydantic import Field
-
-from holdfast.blueprint import File, Process, Restart, Site
+from holdfast.blueprint import File, Site
 from holdfast.documents import sections
 from holdfast.documents.line import Line, line
 from holdfast.engines import routing
-from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
-from holdfast.engines.shared import has_own_config, if_offered, milliseconds, notice, objection
-from holdfast.errors import Problem
-from holdfast.quantities import Duration, written_seconds
-from holdfast.topology.model import Declared, Instance, Topology
-
-PROGRAMS = ("haproxy",)
-SERVES: tuple[str, ...] = ()
-ROUTES = ("http", "postgres")
+from holdfast.engines.haproxy.settings import Settings
+from holdfast.engines.shared import milliseconds, notice
+from holdfast.topology.model import Instance, Topology
 
 HEALTH_PORT = 8404
 HEALTH_PATH = "/healthz"
 FILE = "/etc/haproxy/haproxy.cfg"
-BESIDE_CONFIG: tuple[str, ...] = ()
-MANUAL = "HAProxy configuration manual"
-
-
-class Settings(Declared):
-    check_interval: Duration = 0.25
-    """How often each instance is asked whether it may serve."""
-    check_timeout: Duration = 0.5
-    """How long such a check may take."""
-    fall: Annotated[int, Field(ge=1)] = 2
-    """Failed checks in a row before an instance is out."""
-    rise: Annotated[int, Field(ge=1)] = 1
-    """Good checks in a row before it is in again."""
-    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 4000
-    """Of one balancer at a time."""
-    connect_timeout: Duration = 0.25
-    """For the connection to an instance."""
-    retry_after: Duration = 0.8
-    """A GET without an answer is asked of another host after this long; slower pages fail."""
-    request_timeout: Duration = 15.0
-    """For every other method, which is asked once."""
-    session_timeout: Duration = 1800.0
-    """A database session may be idle for this long."""
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
@@ -163,76 +127,3 @@ def _servers(route: routing.Route) -> tuple[Line, ...]:
              *(("port", server.check_port) if server.check_port != server.port else ()))
         for server in route.servers
     )
-
-
-def process(instance: Instance, topology: Topology, site: Site) -> Process:
-    program = site.program("haproxy").path
-    path = site.path(instance.host, FILE)
-    return Process(
-        name=instance.name,
-        host=instance.host,
-        # Master and worker in the foreground: reloads with USR2, as Debian's unit, without needing systemd's socket.
-        argv=(program, "-W", "-db", "-f", path),
-        files=files(instance, topology, site),
-        check=(program, "-c", "-f", path),
-        restart=Restart(delay_s=0.1),
-    )
-
-
-def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
-    if has_own_config(tier, topology):
-        return ()
-    settings: Settings = topology.tiers[tier].settings
-    interval_s, timeout_s = settings.check_interval, settings.check_timeout
-    return (
-        Delay(
-            name="a silent instance is taken out", low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
-            high_s=settings.fall * (interval_s + timeout_s), setting="check_interval, check_timeout, fall",
-            source=f"{MANUAL}: inter, fall; timeout check",
-        ),
-        Delay(
-            name="an instance that says no is taken out", low_s=(settings.fall - 1) * interval_s,
-            high_s=settings.fall * interval_s, setting="check_interval, fall", source=f"{MANUAL}: inter, fall",
-        ),
-        Delay(
-            name="an instance is taken in", low_s=(settings.rise - 1) * interval_s, high_s=settings.rise * interval_s,
-            setting="check_interval, rise", source=f"{MANUAL}: downinter, rise",
-        ),
-        Delay(
-            name="a GET is asked of another host", low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
-            setting="retry_after", source=f"{MANUAL}: retry-on response-timeout",
-        ),
-    )
-
-
-def questions(instance: Instance, topology: Topology) -> Questions:
-    health = Question(
-        host=instance.host, port=HEALTH_PORT, path=HEALTH_PATH, inside=True,
-        read=lambda status, _: "yes" if status == 200 else "no",
-    )
-    return Questions(service=if_offered(health, instance, topology))
-
-
-def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions(reloads="USR2", reloaded="Loading success")
-
-
-def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
-    return routing.entries(tier, topology)
-
-
-def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT)
-
-
-def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
-    settings: Settings = topology.tiers[tier].settings
-    found = [*routing.route_objections(tier, topology)]
-    for key in ("check_interval", "check_timeout", "connect_timeout", "retry_after", "request_timeout", "session_timeout"):
-        value_s: float = getattr(settings, key)
-        if value_s < 0.001:
-            found.append(objection(
-                topology, tier, key, f"{written_seconds(value_s)} means forever or nothing to HAProxy",
-                f"use 1ms or more for {key}",
-            ))
-    return tuple(found)
