@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import PRODUCTION, classic, pages, shop
+from helpers import BALANCERS, PRODUCTION, balanced, classic, pages, shop
 
 from holdfast.blueprint import Site
 from holdfast.engines.catalogue import ENGINES
-from holdfast.topology.model import Topology
+from holdfast.topology.model import Topology, Uses
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -23,7 +23,14 @@ CASES = {
     "shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop())),
     "pages": (pages(), PRODUCTION), "pages-loopback": (pages(), loopback(pages())),
 }
+EVERYTHING = {
+    "weights": {"web1": 3}, "server_connections": 50, "retry_after": "300ms", "websocket": True, "prefer_zone": True,
+    "rate_limit": {"requests": 100, "burst": 50},
+}
+CALLS = Uses(timeout="5s", retries=1, ejection={"failures": 4, "for": "8s"})
+CASES |= {f"balanced-{engine}": (balanced(engine, CALLS, **EVERYTHING), PRODUCTION) for engine in BALANCERS}
 ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
+ONLY |= {f"balanced-{engine}": ("entry",) for engine in BALANCERS}
 """Where the files of the other tiers are golden elsewhere already."""
 
 

@@ -1,11 +1,13 @@
 """How answers of real programs are read, and what a planned change looks like."""
 
 import json
+from dataclasses import replace
 
 from helpers import PRODUCTION, classic, shop
 
 from holdfast.engines import command, etcd, haproxy, keepalived, patroni, routing
 from holdfast.engines.catalogue import ENGINES
+from holdfast.topology.model import Uses
 
 
 def first(topology, tier):
@@ -91,6 +93,18 @@ def test_a_program_is_told_where_its_database_is_and_its_secret_only_by_name():
     assert "PGTARGETSESSIONATTRS=read-write" in lines
     assert "PGPASSWORD=secret://db-app" in lines
     assert process.files[process.environment_file].mode == 0o600
+
+
+def test_a_program_is_told_the_whole_policy_by_which_it_calls_another():
+    whole = shop()
+    uses = {"db": Uses(timeout="2s", retries=1, retry_budget="20%", max_pending=64, ejection={"failures": 4, "for": "8s"})}
+    changed = replace(whole, tiers={**whole.tiers, "web": whole.tiers["web"].model_copy(update={"uses": uses})})
+    process = command.process(first(changed, "web"), changed, PRODUCTION)
+    told = [line for line in process.files[process.environment_file].text.splitlines() if line.startswith("HOLDFAST_DB")]
+    assert told == [
+        "HOLDFAST_DB_TIMEOUT_S=2", "HOLDFAST_DB_RETRIES=1", "HOLDFAST_DB_RETRY_BUDGET=0.2", "HOLDFAST_DB_MAX_PENDING=64",
+        "HOLDFAST_DB_EJECTION_FAILURES=4", "HOLDFAST_DB_EJECTION_FOR_S=8", "HOLDFAST_DB_EJECTION_MOST=0.5",
+    ]
 
 
 def test_a_relative_program_is_beside_the_topology_and_a_bare_name_is_looked_up():

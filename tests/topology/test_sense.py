@@ -72,6 +72,8 @@ def test_the_shop_makes_sense(tmp_path):
     # numbers
     (("lost_writes: 0", "lost_writes: -1"), ["2:55 the objective lost_writes is negative"]),
     (("retries: 1", "retries: -1"), ["12:85 retries is negative"]),
+    (("retries: 1", "retry_budget: 0%"), ["12:85 a retry budget of 0% allows no retry"]),
+    (("retries: 1", "ejection: {for: 0}"), ["12:96 an instance ejected for 0 s is not ejected"]),
     (("timeout: 2s", "timeout: 0"), ["12:72 a timeout of 0 s lets no call succeed"]),
 ])
 def test_each_piece_of_nonsense_is_told_where_it_is(tmp_path, change, expected):

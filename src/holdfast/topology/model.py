@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,13 +43,32 @@ class Client(Declared):
     """The first zone if not given."""
 
 
+class Ejection(Declared):
+    """An instance that keeps failing is left alone for a while, though its check still says yes."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    """In a row: connections that fail, and answers of 500 and above."""
+    duration: Duration = Field(default=10.0, alias="for")
+    """How long it is left alone."""
+    most: Share = 0.5
+    """At most this share of the instances at a time: an error of all of them must not leave nobody."""
+
+
 class Uses(Declared):
-    """How a tier calls another one."""
+    """How a tier calls another one: a program by `holdfast.runtime`, a balancer by what its engine has for it."""
 
     timeout: Duration = 2.0
     """How long one call may take."""
     retries: int = 1
     """How often a call is tried again."""
+    retry_budget: Share | None = None
+    """At most this share of the calls under way may be retries: retries must not finish off what is overloaded."""
+    max_pending: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many calls may wait for a connection; further ones fail at once."""
+    ejection: Ejection | None = None
+    """Leave an instance alone that keeps failing."""
 
 
 class Drilled(Declared):

@@ -6,7 +6,9 @@
 
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
+from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.envoy.balancing import SLOWLY, by_address, lb_policy
 from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
@@ -44,6 +46,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         return ()
     settings: Settings = topology.tiers[tier].settings
     document = "Envoy documentation, Health checking"
+    hedge_s = settings.balance.retry_after or settings.hedge_after
     silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
     return (
         Delay(
@@ -59,7 +62,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             setting="check_interval, rise", source=document,
         ),
         Delay(
-            name="a GET is asked of a second host", low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
+            name="a GET is asked of a second host", low_s=hedge_s, high_s=hedge_s + 0.05,
             setting="hedge_after", source="Envoy documentation, Request hedging",
         ),
     )
@@ -87,7 +90,18 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     settings: Settings = topology.tiers[tier].settings
-    found = [*routing.route_objections(tier, topology)]
+    found = [*routing.route_objections(tier, topology), *cannot(tier, "envoy", topology)]
+    balance = settings.balance
+    if balance.slow_start is not None and lb_policy(balance) not in SLOWLY:
+        found.append(objection(
+            topology, tier, "balance", f"Envoy has no slow start for {balance.strategy or 'sessions by address'}",
+            "use round_robin or least_connections, or engine: haproxy, or remove slow_start",
+        ))
+    if by_address(balance) and balance.strategy:
+        found.append(objection(
+            topology, tier, "balance", f"Envoy keeps sessions by address with a ring of its own, not with {balance.strategy}",
+            "remove strategy, or use engine: haproxy",
+        ))
     for key in ("check_interval", "check_timeout", "connect_timeout", "hedge_after", "request_timeout"):
         if getattr(settings, key) < 0.001:
             found.append(objection(topology, tier, key, f"{key} must be at least 1ms", "use 250ms"))

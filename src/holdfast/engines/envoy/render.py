@@ -6,7 +6,9 @@ from typing import Any
 from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import routing
+from holdfast.engines.envoy import balancing
 from holdfast.engines.envoy.settings import Settings
+from holdfast.engines.policy import Policy, policy
 from holdfast.engines.shared import milliseconds, notice
 from holdfast.topology.model import Instance, Topology
 
@@ -25,8 +27,7 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
     routes = routing.routes(instance.tier, topology, site)
     listen = site.listen(instance.host, instance.address)
     admin = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
-    listeners = {"http": _http_listener, "postgres": _postgres_listener}
-    clusters = {"http": _http_cluster, "postgres": _postgres_cluster}
+    calls = {route.tier: policy(instance.tier, route.tier, topology) for route in routes}
     return {
         "admin": {"address": _address(admin, site.port(ADMIN_PORT))},
         "overload_manager": {
@@ -39,8 +40,16 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
             }],
         },
         "static_resources": {
-            "listeners": [listeners[route.protocol](route, listen, settings) for route in routes],
-            "clusters": [clusters[route.protocol](route, settings) for route in routes],
+            "listeners": [
+                _http_listener(route, listen, settings, calls[route.tier]) if route.protocol == "http"
+                else _postgres_listener(route, listen, settings)
+                for route in routes
+            ],
+            "clusters": [
+                _http_cluster(route, settings, calls[route.tier], instance.zone) if route.protocol == "http"
+                else _postgres_cluster(route, settings)
+                for route in routes
+            ],
         },
     }
 
@@ -57,10 +66,12 @@ def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
     return {"name": name, "typed_config": {"@type": TYPES + kind, **config}}
 
 
-def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dict[str, Any]:
-    to = {"cluster": route.tier, "timeout": _duration(settings.request_timeout)}
+def _http_listener(route: routing.Route, listen: str, settings: Settings, calls: Policy) -> dict[str, Any]:
+    balance = settings.balance
+    timeout = _duration(calls.timeout_s or settings.request_timeout)
+    to = {"cluster": route.tier, "timeout": timeout, **balancing.hashed(balance)}
     again = {
-        "num_retries": 2,
+        "num_retries": calls.retries,
         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
         "retry_host_predicate": [
             _filter("envoy.retry_host_predicates.previous_hosts", "retry.host.previous_hosts.v3.PreviousHostsPredicate"),
@@ -76,7 +87,7 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dic
             **to,
             "retry_policy": {
                 "retry_on": "connect-failure,refused-stream,reset,gateway-error",
-                "per_try_timeout": _duration(settings.hedge_after),
+                "per_try_timeout": _duration(balance.retry_after or settings.hedge_after),
                 **again,
             },
             "hedge_policy": {"hedge_on_per_try_timeout": True},
@@ -91,8 +102,11 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dic
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="http",
         use_remote_address=True,
-        route_config={"virtual_hosts": [{"name": route.tier, "domains": ["*"], "routes": [safe, others]}]},
-        http_filters=[_filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
+        **balancing.upgrades(balance),
+        route_config={"virtual_hosts": [
+            {"name": route.tier, "domains": ["*"], "routes": [*balancing.upgraded(route, balance), safe, others]},
+        ]},
+        http_filters=[*balancing.filters(balance), _filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
     )
     return {"name": "http", "address": _address(listen, route.entry_port), "filter_chains": [{"filters": [manager]}]}
 
@@ -146,12 +160,17 @@ def _cluster(route: routing.Route, settings: Settings, policy: str) -> dict[str,
     }
 
 
-def _http_cluster(route: routing.Route, settings: Settings) -> dict[str, Any]:
+def _http_cluster(route: routing.Route, settings: Settings, calls: Policy, zone: str) -> dict[str, Any]:
+    balance = settings.balance
+    cluster = _cluster(route, settings, balancing.lb_policy(balance))
+    (every,) = cluster["load_assignment"]["endpoints"]
+    cluster["load_assignment"]["endpoints"] = balancing.priorities(route, zone, balance, every["lb_endpoints"])
+    cluster["common_lb_config"] |= balancing.bounded(balance)
+    cluster["health_checks"][0] |= balancing.check(route, settings)
     return {
-        **_cluster(route, settings, "LEAST_REQUEST"),
-        "circuit_breakers": {
-            "thresholds": [{"retry_budget": {"budget_percent": {"value": 50}, "min_retry_concurrency": 100}}],
-        },
+        **cluster,
+        **balancing.spread(balance),
+        "circuit_breakers": balancing.breakers(balance, calls),
         "outlier_detection": {
             "split_external_local_origin_errors": True,
             "consecutive_local_origin_failure": 2,
@@ -162,6 +181,7 @@ def _http_cluster(route: routing.Route, settings: Settings) -> dict[str, Any]:
             "enforcing_consecutive_gateway_failure": 0,
             "enforcing_success_rate": 0,
             "enforcing_local_origin_success_rate": 0,
+            **balancing.outliers(calls),
         },
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -189,13 +209,22 @@ def _whys(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
     for index, listener in enumerate(resources["listeners"]):
         if listener["name"] == "http":
             filters = ("static_resources", "listeners", index, "filter_chains", 0, "filters", 0, "typed_config")
-            whys |= {(*filters, "route_config", "virtual_hosts", 0, "routes", *path): why for path, why in _ROUTE_WHYS.items()}
+            routes = (*filters, "route_config", "virtual_hosts", 0, "routes")
+            # Others may stand before the two that every listener has.
+            first = len(_at(document, routes)) - 2
+            whys |= {(*routes, first + path[0], *path[1:]): why for path, why in _ROUTE_WHYS.items()}
     for index in range(len(resources["clusters"])):
         whys |= {("static_resources", "clusters", index, *path): why for path, why in _CLUSTER_WHYS.items()}
     return yaml.present(whys, document)
 
 
-_ROUTE_WHYS: Mapping[yaml.Path, str] = {
+def _at(document: Any, path: yaml.Path) -> Any:
+    for step in path:
+        document = document[step]
+    return document
+
+
+_ROUTE_WHYS: Mapping[tuple[Any, ...], str] = {
     (0, "match"): "Safe methods may be asked twice, so any failure is tried elsewhere.",
     (0, "route", "retry_policy", "per_try_timeout"): (
         "No limit for slow pages: after this long a second host is asked as well, and the first good answer counts."

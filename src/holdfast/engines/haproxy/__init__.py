@@ -6,7 +6,9 @@
 
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
+from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.haproxy import balancing
 from holdfast.engines.haproxy.render import FILE, HEALTH_PATH, HEALTH_PORT, files
 from holdfast.engines.haproxy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
@@ -45,6 +47,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         return ()
     settings: Settings = topology.tiers[tier].settings
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
+    retry_s = settings.balance.retry_after or settings.retry_after
     return (
         Delay(
             name="a silent instance is taken out", low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
@@ -60,7 +63,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             setting="check_interval, rise", source=f"{MANUAL}: downinter, rise",
         ),
         Delay(
-            name="a GET is asked of another host", low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
+            name="a GET is asked of another host", low_s=retry_s, high_s=retry_s + 0.05,
             setting="retry_after", source=f"{MANUAL}: retry-on response-timeout",
         ),
     )
@@ -83,12 +86,13 @@ def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
 
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT)
+    peers = (balancing.PEERS_PORT,) if balancing.shares(tier, topology) else ()
+    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT, *peers)
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     settings: Settings = topology.tiers[tier].settings
-    found = [*routing.route_objections(tier, topology)]
+    found = [*routing.route_objections(tier, topology), *cannot(tier, "haproxy", topology)]
     for key in ("check_interval", "check_timeout", "connect_timeout", "retry_after", "request_timeout", "session_timeout"):
         value_s: float = getattr(settings, key)
         if value_s < 0.001:

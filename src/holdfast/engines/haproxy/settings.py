@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from holdfast.engines.intent import Balance
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared
 
@@ -27,3 +28,5 @@ class Settings(Declared):
     """For every other method, which is asked once."""
     session_timeout: Duration = 1800.0
     """A database session may be idle for this long."""
+    balance: Balance = Balance()
+    """How requests are spread over the servers of `http`."""

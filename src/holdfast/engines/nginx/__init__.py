@@ -8,7 +8,9 @@ Databases are balanced by role, and a role must be asked for: that takes HAProxy
 
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
+from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
+from holdfast.engines.nginx.balancing import takes_backups
 from holdfast.engines.nginx.render import FILE, HEALTH_PATH, HEALTH_PORT, SPOOL, files
 from holdfast.engines.nginx.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
@@ -49,13 +51,14 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     if has_own_config(tier, topology):
         return ()
     settings: Settings = topology.tiers[tier].settings
+    retry_s = settings.balance.retry_after or settings.retry_after
     return (
         Delay(
             name="a silent host is left after", low_s=settings.connect_timeout, high_s=settings.connect_timeout + 0.05,
             setting="connect_timeout", source=f"{MANUAL}: proxy_connect_timeout",
         ),
         Delay(
-            name="a GET is asked of another host", low_s=settings.retry_after, high_s=settings.retry_after + 0.05,
+            name="a GET is asked of another host", low_s=retry_s, high_s=retry_s + 0.05,
             setting="retry_after", source=f"{MANUAL}: proxy_read_timeout, proxy_next_upstream",
         ),
         Delay(
@@ -89,7 +92,19 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     declared = topology.tiers[tier]
     settings: Settings = declared.settings
-    found = [*routing.route_objections(tier, topology)]
+    balance = settings.balance
+    found = [*routing.route_objections(tier, topology), *cannot(tier, "nginx", topology)]
+    if (balance.backups or balance.prefer_zone) and not takes_backups(balance):
+        key = "backups" if balance.backups else "prefer_zone"
+        found.append(Problem(
+            "nginx has no backups beside a hash, a random choice or sessions", topology.located("tiers", tier, "balance", key),
+            "use round_robin or least_connections, or engine: haproxy or envoy",
+        ))
+    if balance.sessions and balance.sessions.by == "source" and balance.strategy:
+        found.append(Problem(
+            f"nginx keeps sessions by address with a strategy of its own, not with {balance.strategy}",
+            topology.located("tiers", tier, "balance", "strategy"), "remove strategy, or use engine: haproxy",
+        ))
     if "postgres" in declared.routes:
         found.append(Problem(
             "open-source nginx cannot ask which server is the primary, and would send writes to standbys",

@@ -6,8 +6,12 @@ from holdfast.blueprint import File, Site
 from holdfast.documents import braces
 from holdfast.documents.line import Line, line
 from holdfast.engines import routing
+from holdfast.engines.intent import Balance
+from holdfast.engines.nginx import balancing
+from holdfast.engines.nginx.balancing import ms
 from holdfast.engines.nginx.settings import Settings
-from holdfast.engines.shared import milliseconds, notice
+from holdfast.engines.policy import Policy, policy
+from holdfast.engines.shared import notice
 from holdfast.topology.model import Instance, Topology
 
 FILE = "/etc/nginx/nginx.conf"
@@ -15,27 +19,24 @@ PID = "/run/nginx.pid"
 SPOOL = "/var/lib/nginx"
 HEALTH_PORT = 8405
 HEALTH_PATH = "/healthz"
-ATTEMPTS = 3
-"""The first and two more, as with the other balancers."""
-RETRY_STATUS = 418
-"""A status that no proxied answer of a server can turn into, as the inner signal for `asked once`."""
+ONCE, UPGRADED = 418, 419
+"""Statuses that only `return` gives here, as the inner signals for `asked once` and for `upgraded`."""
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    """Raises Refused for what the nginx of this site does not know yet."""
     settings: Settings = topology.tiers[instance.tier].settings
-    routes = routing.routes(instance.tier, topology, site)
+    where = topology.located("tiers", instance.tier, "balance", "sessions")
+    balancing.refuse_what_is_newer(settings.balance, site.program("nginx"), where)
     listen = site.listen(instance.host, instance.address)
     inside = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
-    http = [*_defaults(instance, site)]
-    for route in routes:
+    http = [*_defaults(instance, site, settings.balance)]
+    for route in routing.routes(instance.tier, topology, site):
         if route.protocol == "http":
-            http += [_upstream(route, settings), _server(route, listen, settings)]
+            calls = policy(instance.tier, route.tier, topology)
+            http += [*_upstreams(route, settings, calls, instance.zone), _server(route, listen, settings, calls)]
     lines = [*_main(instance, site, settings), line("http", body=(*http, _watched(inside, site)))]
     return {FILE: File(text=braces.dump(lines, header=notice(instance, topology, site), end=";"))}
-
-
-def ms(value_s: float) -> str:
-    return f"{milliseconds(value_s)}ms"
 
 
 def _main(instance: Instance, site: Site, settings: Settings) -> tuple[Line, ...]:
@@ -54,7 +55,7 @@ def _main(instance: Instance, site: Site, settings: Settings) -> tuple[Line, ...
     )
 
 
-def _defaults(instance: Instance, site: Site) -> tuple[Line, ...]:
+def _defaults(instance: Instance, site: Site, balance: Balance) -> tuple[Line, ...]:
     spool = site.path(instance.host, SPOOL)
     return (
         line("access_log", "off", why="Failures are in the error log, numbers at /status."),
@@ -66,60 +67,104 @@ def _defaults(instance: Instance, site: Site) -> tuple[Line, ...]:
         line("keepalive_timeout", "30s"),
         line("map", "$request_method", "$once", body=(line("default", 1), line("~^(GET|HEAD|OPTIONS)$", "")),
              why="Only these methods may be asked twice; the others take the way @once below."),
+        *balancing.upgrade_map(balance),
+        *balancing.limit_zone(balance),
     )
 
 
-def _upstream(route: routing.Route, settings: Settings) -> Line:
-    passive = (f"max_fails={settings.max_fails}", f"fail_timeout={settings.fail_timeout:.0f}s")
-    return line("upstream", route.tier, body=(
+def _upstreams(route: routing.Route, settings: Settings, calls: Policy, zone: str) -> tuple[Line, ...]:
+    balance = settings.balance
+    passive = balancing.passive(settings, calls)
+    main = line("upstream", route.tier, body=(
         line("zone", route.tier, "256k", why="Shared by all workers: without it each would have to find a dead server itself."),
-        line("least_conn", why="A host that hangs collects connections, and so gets no more of them."),
-        *(line("server", f"{server.address}:{server.port}", *passive) for server in route.servers),
-        *_last_resort(route),
-        line("keepalive", 64, why="Idle connections to servers, for each worker. Stands behind the strategy, or nginx drops it."),
-        line("keepalive_timeout", "2s",
-             why="Shorter than servers keep idle connections, or a request meets one that is just closed."),
-    ), why=f"A server is out after {settings.max_fails} failed requests, and tried again with one after fail_timeout.\n"
+        *balancing.strategy(balance),
+        *balancing.sticky(balance),
+        *(line("server", f"{server.address}:{server.port}", *passive, *balancing.server_words(server, zone, balance))
+          for server in route.servers),
+        *(_all_again(route, "backup") if balancing.last_resort(balance) == "backup" else ()),
+        *_pool(),
+    ), why=f"A server is out after {passive[0].split('=')[1]} failed requests, and tried again with one after fail_timeout.\n"
            "Open-source nginx asks no server how it is; HAProxy and Envoy do.")
+    if balancing.last_resort(balance) != "again":
+        return (main,)
+    return (main, line("upstream", f"{route.tier}-again", body=(
+        line("zone", f"{route.tier}-again", "256k"), *_all_again(route), *_pool(),
+    )))
 
 
-def _last_resort(route: routing.Route) -> tuple[Line, ...]:
+def _all_again(route: routing.Route, *words: str) -> tuple[Line, ...]:
     """Without it a rolling restart that is quicker than `fail_timeout` ends in `no live upstreams`, with every server alive."""
-    first, *others = (line("server", f"{server.address}:{server.port}", "max_fails=0", "backup") for server in route.servers)
+    first, *others = (line("server", f"{server.address}:{server.port}", "max_fails=0", *words) for server in route.servers)
     why = "The same servers as a last resort: when all of them failed a moment ago, ask them rather than nobody."
     return (Line(first.words, why=why), *others)
 
 
-def _server(route: routing.Route, listen: str, settings: Settings) -> Line:
+def _pool() -> tuple[Line, ...]:
+    return (
+        line("keepalive", 64, why="Idle connections to servers, for each worker. Stands behind the strategy, or nginx drops it."),
+        line("keepalive_timeout", "2s",
+             why="Shorter than servers keep idle connections, or a request meets one that is just closed."),
+    )
+
+
+def _server(route: routing.Route, listen: str, settings: Settings, calls: Policy) -> Line:
+    balance = settings.balance
     to = line("proxy_pass", f"http://{route.tier}")
     return line("server", body=(
         line("listen", f"{listen}:{route.entry_port}", "backlog=4096"),
+        *balancing.limited(balance),
         line("proxy_http_version", "1.1"),
         line("proxy_set_header", "Connection", "", why="Keeps connections to servers; before 1.29.7 the default closes them."),
         line("proxy_set_header", "Host", "$http_host"),
         line("proxy_set_header", "X-Forwarded-For", "$proxy_add_x_forwarded_for"),
         line("proxy_connect_timeout", ms(settings.connect_timeout),
              why="A host without power refuses nothing, it is silent; in one network a connection takes 1 ms."),
-        line("proxy_next_upstream_tries", ATTEMPTS, why="The defaults of 0 would try every server, and forever."),
-        line("location", "/", body=(
-            line("error_page", RETRY_STATUS, "=", "@once"),
-            line("if", "($once)", body=(line("return", RETRY_STATUS),)),
-            line("proxy_next_upstream", "error", "timeout", "http_502", "http_503", "http_504",
-                 why="Any failure before the first byte of an answer is tried elsewhere."),
-            line("proxy_next_upstream_timeout", ms(ATTEMPTS * settings.retry_after)),
-            line("proxy_read_timeout", ms(settings.retry_after),
-                 why="The slowest answer when a host hangs. A page that always takes longer fails: raise `retry_after` then."),
-            to,
-        )),
+        line("proxy_next_upstream_tries", 1 + calls.retries, why="The defaults of 0 would try every server, and forever."),
+        _twice(route, settings, calls, to),
+        *_last_resort(route, balance),
         line("location", "@once", body=(
             line("proxy_next_upstream", "error", "timeout",
                  why="nginx itself repeats no POST, PATCH or LOCK that was sent; PUT and DELETE, which RFC 9110 calls\n"
                      "idempotent, are repeated when a connection broke early."),
-            line("proxy_next_upstream_timeout", ms(ATTEMPTS * settings.connect_timeout)),
-            line("proxy_read_timeout", ms(settings.request_timeout)),
+            line("proxy_next_upstream_timeout", ms((1 + calls.retries) * settings.connect_timeout)),
+            line("proxy_read_timeout", ms(calls.timeout_s or settings.request_timeout)),
             to,
         )),
+        *balancing.upgrade_location(balance, to),
     ))
+
+
+def _twice(route: routing.Route, settings: Settings, calls: Policy, to: Line) -> Line:
+    balance = settings.balance
+    retry_s = balance.retry_after or settings.retry_after
+    bound_s = min((1 + calls.retries) * retry_s, calls.timeout_s or settings.request_timeout)
+    upgraded = (
+        line("error_page", UPGRADED, "=", "@upgraded"), line("if", "($upgraded)", body=(line("return", UPGRADED),)),
+    ) if balance.websocket else ()
+    again = (line("error_page", 502, "=", "@again"),) if balancing.last_resort(balance) == "again" else ()
+    return line("location", "/", body=(
+        line("error_page", ONCE, "=", "@once"),
+        *again,
+        *upgraded,
+        line("if", "($once)", body=(line("return", ONCE),)),
+        line("proxy_next_upstream", *balancing.retried(calls),
+             why="Any failure before the first byte of an answer is tried elsewhere."),
+        line("proxy_next_upstream_timeout", ms(bound_s)),
+        line("proxy_read_timeout", ms(retry_s),
+             why="The slowest answer when a host hangs. A page that always takes longer fails: raise `retry_after` then."),
+        to,
+    ))
+
+
+def _last_resort(route: routing.Route, balance: Balance) -> tuple[Line, ...]:
+    if balancing.last_resort(balance) != "again":
+        return ()
+    return (line("location", "@again", body=(
+        line("proxy_next_upstream", "error", "timeout"),
+        line("proxy_next_upstream_timeout", "1s"),
+        line("proxy_read_timeout", "1s"),
+        line("proxy_pass", f"http://{route.tier}-again"),
+    ), why="For when nginx believes that no server lives: this strategy takes no backup."),)
 
 
 def _watched(inside: str, site: Site) -> Line:

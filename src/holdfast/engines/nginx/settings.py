@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from holdfast.engines.intent import Balance
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared
 
@@ -25,3 +26,5 @@ class Settings(Declared):
     """Processes that serve; 0: one for each CPU."""
     drain: Duration = 30.0
     """After a reload or a stop, requests under way may take this long to end."""
+    balance: Balance = Balance()
+    """How requests are spread over the servers of `http`."""
