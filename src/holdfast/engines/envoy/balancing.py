@@ -101,6 +101,7 @@ def outliers(policy: Policy) -> dict[str, Any]:
         "consecutive_5xx": ejection.failures, "enforcing_consecutive_5xx": 100,
         "base_ejection_time": duration(ejection.duration), "max_ejection_time": duration(ejection.duration),
         "max_ejection_percent": round(100 * ejection.most),
+        "successful_active_health_check_uneject_host": False,
     }
 
 

@@ -252,6 +252,10 @@ _CLUSTER_WHYS: Mapping[yaml.Path, str] = {
         "Connections that fail take a host out before its check does. Errors of the program do not: those would be the\n"
         "same on every host, and the last one must stay."
     ),
+    ("outlier_detection", "successful_active_health_check_uneject_host"): (
+        "By default a check that says yes takes a host in again at once: one that answers its check and fails all else\n"
+        "would be out for one interval."
+    ),
     ("typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
      "common_http_protocol_options"): "Shorter than servers keep idle connections, or a request meets one that is just closed.",
     ("close_connections_on_host_health_failure",): "Sessions on an old primary end when it stops to be one, not minutes later.",

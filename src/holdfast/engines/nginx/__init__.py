@@ -44,6 +44,8 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
         restart=Restart(delay_s=0.1),
         # TERM would cut requests off; QUIT lets them end.
         stop_signal="QUIT",
+        # Workers outlive a master that was killed, and hold the port against the next one.
+        ends_group=True,
     )
 
 

@@ -48,11 +48,12 @@ def takes_backups(balance: Balance) -> bool:
 def last_resort(balance: Balance) -> str:
     """How every server is asked when all seem lost: as `backup`, in an upstream `again`, or not at all.
 
-    A server that is full looks like a lost one, so that a last resort would send it more than `max_conns`.
+    A server that is full looks like a lost one, so that a last resort would send it more than `max_conns`.  Backups of the user's
+    own must not share their turn with servers that are known to be lost.
     """
     if balance.server_connections:
         return ""
-    return "backup" if takes_backups(balance) else "again"
+    return "backup" if takes_backups(balance) and not (balance.backups or balance.prefer_zone) else "again"
 
 
 def strategy(balance: Balance) -> tuple[Line, ...]:

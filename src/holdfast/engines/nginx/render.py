@@ -164,7 +164,7 @@ def _last_resort(route: routing.Route, balance: Balance) -> tuple[Line, ...]:
         line("proxy_next_upstream_timeout", "1s"),
         line("proxy_read_timeout", "1s"),
         line("proxy_pass", f"http://{route.tier}-again"),
-    ), why="For when nginx believes that no server lives: this strategy takes no backup."),)
+    ), why="For when nginx believes that no server lives."),)
 
 
 def _watched(inside: str, site: Site) -> Line:

@@ -1,0 +1,158 @@
+"""Three web servers whose manners can be changed, behind one real balancer, all on addresses of this machine's own."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from helpers import balanced
+from test_real_checkers import placed, site
+
+from holdfast.engines.catalogue import ENGINES
+from holdfast.topology.model import Uses
+
+
+class Server(ThreadingHTTPServer):
+    """`status` is what it answers to anything but /ready; "hang up" closes the connection instead, "slow" takes 0.6 s."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, name: str, address: str):
+        super().__init__((address, 8080), Handler)
+        self.name, self.status, self.seen = name, "200", Counter[str]()
+        self.open: set[socket.socket] = set()
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is nothing to tell of."""
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def stop(self) -> None:
+        """As if killed: nobody listens, and connections that were kept open are gone too."""
+        self.shutdown()
+        self.server_close()
+        for each in self.open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        ready = self.path == "/ready"
+        if not ready:
+            self.server.seen[self.command] += 1
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.status == "hang up" and not ready:
+            self.close_connection = True
+            return
+        if self.headers.get("Upgrade"):
+            self._echo()
+            return
+        if self.server.status == "slow" and not ready:
+            time.sleep(0.6)
+        body = self.server.name.encode()
+        self.send_response(200 if ready or not self.server.status.isdigit() else int(self.server.status))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PATCH = do_GET
+
+    def _echo(self) -> None:
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        # RFC 6455, 1.3: the answer to the key of its own example, which HAProxy checks.
+        self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        self.wfile.write(self.rfile.readline())
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """The balancer's log is enough."""
+
+
+@dataclass
+class Service:
+    """`ask` returns status and body; the body of a good answer is the server's name."""
+
+    address: str
+    port: int
+    servers: dict[str, Server]
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=5)
+        try:
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            if self.cookies:
+                sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            connection.request(method, path, body=b"x" if method != "GET" else None, headers=sent)
+            answer = connection.getresponse()
+            if given := answer.getheader("Set-Cookie"):
+                name, _, value = given.partition(";")[0].partition("=")
+                self.cookies[name] = value.strip('"')
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
+
+    def asked(self, times: int, path: str = "/", **headers: str) -> Counter[str]:
+        """Who answered, how often; `status 429` for what was no good answer."""
+        found: Counter[str] = Counter()
+        for _ in range(times):
+            status, body = self.ask(path, **headers)
+            found[body if status == 200 else f"status {status}"] += 1
+        return found
+
+    def hits(self, method: str) -> int:
+        return sum(server.seen[method] for server in self.servers.values())
+
+
+@contextmanager
+def running(engine: str, folder: Path, uses: Uses | None = None, **balance: object) -> Iterator[Service]:
+    whole = balanced(engine, uses, **balance)
+    # Of this process alone, so that tests may run side by side.
+    net = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}."
+    addresses = {place.name: net + place.address.rpartition(".")[2] for place in whole.places}
+    place = replace(site(folder, whole, engine), addresses=addresses)
+    servers = {name: Server(name, addresses[name]) for name in ("web1", "web2", "web3")}
+    process = placed(ENGINES[engine].process(whole.instances_of("entry")[0], whole, place), place)
+    with open(folder / "log", "wb") as log:
+        started = subprocess.Popen(process.argv, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    service = Service(addresses["entry1"], place.port(80), servers)
+    try:
+        until_s = time.monotonic() + 10
+        while service.asked(6, "/ready").keys() & {"status 0", "status 503"}:
+            assert started.poll() is None, (folder / "log").read_text()[-2000:]
+            assert time.monotonic() < until_s, (folder / "log").read_text()[-2000:]
+            time.sleep(0.05)
+        service.cookies.clear()
+        for server in servers.values():
+            server.seen.clear()
+        yield service
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)  # workers too
+        started.wait(5)
+        for server in servers.values():
+            with suppress(OSError):
+                server.stop()

@@ -1,0 +1,123 @@
+"""What was asked for is what clients of the real programs see."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from helpers import BALANCERS
+from running import running
+
+from holdfast.topology.model import Uses
+
+pytestmark = pytest.mark.real
+every = pytest.mark.parametrize("engine", BALANCERS)
+
+
+@every
+def test_a_server_of_three_times_the_weight_gets_three_of_five_requests(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, strategy="round_robin", weights={"web1": 3}) as service:
+        found = service.asked(50)
+    assert sum(found.values()) == sum(found[name] for name in ("web1", "web2", "web3")) == 50
+    assert 27 <= found["web1"] <= 33
+
+
+@every
+def test_requests_that_are_alike_meet_the_same_server_and_others_spread(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, strategy="consistent_hash", hash_on="header X-Tenant") as service:
+        tenants = [service.asked(3, X_Tenant=f"tenant-{number}") for number in range(30)]
+    assert all(len(found) == 1 for found in tenants)
+    assert {name for found in tenants for name in found} == {"web1", "web2", "web3"}
+
+
+@every
+def test_a_client_that_asks_too_often_is_told_429_and_the_servers_see_none_of_it(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, rate_limit={"requests": 40, "per": "1m"}) as service:
+        # Whether it is ready was asked in the same minute.
+        found = service.asked(60)
+    assert 10 <= found["status 429"] <= 35
+    assert found["status 429"] + sum(found[name] for name in ("web1", "web2", "web3")) == 60
+    assert service.hits("GET") == 60 - found["status 429"]
+
+
+@pytest.mark.parametrize("engine", ["haproxy", "envoy"])
+def test_a_visitor_with_a_cookie_stays_with_the_server_until_it_dies_and_is_then_served_by_another(
+    tmp_path: Path, engine: str
+):
+    with running(engine, tmp_path, sessions={"by": "cookie", "cookie": "SHOP"}) as service:
+        (first,) = service.asked(10)
+        assert "SHOP" in service.cookies
+        service.servers[first].stop()
+        after = service.asked(10)
+    assert first not in after
+    assert len(after.keys() - {first}) == 1, "once redirected, the visitor stays again"
+    assert not any(name.startswith("status") for name in after)
+
+
+@every
+def test_a_visitor_known_by_the_address_stays_with_one_server(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, sessions={"by": "source"}) as service:
+        assert len(service.asked(20)) == 1
+
+
+@every
+def test_a_backup_waits_until_no_other_can_serve(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, backups=["web3"]) as service:
+        assert set(service.asked(30)) == {"web1", "web2"}
+        service.servers["web1"].stop()
+        service.servers["web2"].stop()
+        assert service.ask()[0] in (200, 503), "it may take a check until both are known to be gone"
+        time.sleep(1.2)
+        assert service.asked(10) == {"web3": 10}
+
+
+@every
+def test_a_get_is_asked_again_elsewhere_and_a_post_never(tmp_path: Path, engine: str):
+    with running(engine, tmp_path) as service:
+        service.servers["web1"].status = service.servers["web2"].status = "hang up"
+        assert service.asked(12) == {"web3": 12}
+        for server in service.servers.values():
+            server.status = "hang up"
+            server.seen.clear()
+        for _ in range(4):
+            assert service.ask(method="POST")[0] in (0, 502, 503)
+        assert service.hits("POST") <= 4
+
+
+@every
+def test_a_server_that_answers_500_while_its_check_says_yes_is_left_alone(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, Uses(ejection={"failures": 3, "for": "5s"})) as service:
+        service.servers["web1"].status = "500"
+        service.asked(40)
+        time.sleep(0.5)
+        service.servers["web1"].seen.clear()
+        found = service.asked(40)
+    assert found["status 500"] == 0
+    assert service.servers["web1"].seen["GET"] <= 1
+    assert found["web2"] + found["web3"] == 40
+
+
+@every
+def test_a_host_that_is_slow_costs_a_visitor_no_more_than_retry_after(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, retry_after="200ms") as service:
+        service.servers["web1"].status = "slow"
+        took = []
+        for _ in range(12):
+            began_s = time.monotonic()
+            assert service.ask()[0] == 200
+            took.append(time.monotonic() - began_s)
+    assert max(took) < 0.55, "a slow server takes 0.6 s"
+
+
+@every
+def test_an_upgraded_connection_may_be_silent_for_longer_than_a_get(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, websocket=True, retry_after="200ms") as service, socket.create_connection(
+        (service.address, service.port), 5
+    ) as wire:
+        lines = ("GET /chat HTTP/1.1", "Host: web", "Connection: Upgrade", "Upgrade: websocket",
+                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "")
+        wire.sendall("\r\n".join(lines).encode())
+        assert b"101" in wire.recv(4096)
+        time.sleep(0.5)
+        wire.sendall(b"anybody there?\n")
+        assert wire.recv(4096) == b"anybody there?\n"
