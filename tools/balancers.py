@@ -1,7 +1,7 @@
 """The same drills over nginx, HAProxy and Envoy, side by side: `python -m tools.balancers --repeat 3`.
 
-Runs examples/balancers once for each engine and prints two tables: what each engine can do, which docs/balancers.md must hold word for
-word, and what clients saw.  Every figure is the worst of the repeats; `--abilities` prints the first table only and runs nothing.
+Runs examples/balancers for each engine in turn and prints what clients saw: failed of all questions, the worst gap between two
+good answers, and the slowest one, over all repeats.  `--abilities` runs nothing and prints what each engine can do.
 """
 
 import argparse
@@ -48,8 +48,8 @@ def topology(engine: str) -> str:
 
 def run(engine: str, folder: Path, seed: int) -> list[dict]:
     (folder / "topology.yaml").write_text(topology(engine))
-    words = [sys.executable, "-m", "holdfast", "drill", str(folder), "--json", "--seed", str(seed), "--runs", str(folder / "runs")]
-    done = subprocess.run(words, capture_output=True, text=True)
+    words = ["drill", str(folder), "--json", "--seed", str(seed), "--runs", str(folder / "runs")]
+    done = subprocess.run([sys.executable, "-m", "holdfast", *words], capture_output=True, text=True)
     if not done.stdout:
         sys.exit(f"{engine}: the run failed with {done.returncode}:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout)["drills"]
@@ -86,7 +86,8 @@ def main() -> int:
         return 0
     engines = arguments.engine or list(NAMES)
     programs, _ = doctor.find_programs(engines, {})
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f};", ", ".join(f"{p.name} {p.version}" for p in programs.values()))
+    versions = ", ".join(f"{program.name} {program.version}" for program in programs.values())
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {versions}")
     seen: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
     for number in range(arguments.repeat):
         for engine in engines:

@@ -93,13 +93,30 @@ class Handler(BaseHTTPRequestHandler):
 class Service:
     """`ask` returns status and body; the body of a good answer is the server's name."""
 
-    address: str
+    addresses: list[str]
     port: int
     servers: dict[str, Server]
+    balancers: list[subprocess.Popen[bytes]]
+    through: int = 0
+    """Which balancer is asked."""
+    visitor: int = 0
+    """Whoever asks: each has an address of its own."""
     cookies: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def address(self) -> str:
+        return self.addresses[self.through]
+
+    def kill_the_balancer(self) -> None:
+        """Then the other one is asked."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.balancers[self.through].pid, signal.SIGKILL)
+        self.balancers[self.through].wait(5)
+        self.through = 1 - self.through
+
     def ask(self, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=5)
+        source = (self.address.rpartition(".")[0] + f".{200 + self.visitor}", 0)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=5, source_address=source)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             if self.cookies:
@@ -128,31 +145,42 @@ class Service:
 
 
 @contextmanager
-def running(engine: str, folder: Path, uses: Uses | None = None, **balance: object) -> Iterator[Service]:
+def running(
+    engine: str, folder: Path, uses: Uses | None = None, balancers: int = 1, **balance: object
+) -> Iterator[Service]:
     whole = balanced(engine, uses, **balance)
     # Of this process alone, so that tests may run side by side.
     net = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}."
     addresses = {place.name: net + place.address.rpartition(".")[2] for place in whole.places}
     place = replace(site(folder, whole, engine), addresses=addresses)
+    entries = whole.instances_of("entry")[:balancers]
+    started: list[subprocess.Popen[bytes]] = []
     servers = {name: Server(name, addresses[name]) for name in ("web1", "web2", "web3")}
-    process = placed(ENGINES[engine].process(whole.instances_of("entry")[0], whole, place), place)
-    with open(folder / "log", "wb") as log:
-        started = subprocess.Popen(process.argv, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-    service = Service(addresses["entry1"], place.port(80), servers)
+    service = Service([addresses[entry.host] for entry in entries], place.port(80), servers, started)
     try:
-        until_s = time.monotonic() + 10
-        while service.asked(6, "/ready").keys() & {"status 0", "status 503"}:
-            assert started.poll() is None, (folder / "log").read_text()[-2000:]
-            assert time.monotonic() < until_s, (folder / "log").read_text()[-2000:]
-            time.sleep(0.05)
+        for entry in entries:
+            process = placed(ENGINES[engine].process(entry, whole, place), place)
+            with open(folder / entry.host / "log", "wb") as log:
+                started.append(subprocess.Popen(process.argv, stdout=log, stderr=log, cwd=folder, start_new_session=True))
+        for service.through in reversed(range(balancers)):
+            _until_ready(service, folder / entries[service.through].host / "log")
         service.cookies.clear()
         for server in servers.values():
             server.seen.clear()
         yield service
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(started.pid, signal.SIGKILL)  # workers too
-        started.wait(5)
+        for each in started:
+            with suppress(ProcessLookupError):
+                os.killpg(each.pid, signal.SIGKILL)  # workers too
+            each.wait(5)
         for server in servers.values():
             with suppress(OSError):
                 server.stop()
+
+
+def _until_ready(service: Service, log: Path) -> None:
+    until_s = time.monotonic() + 10
+    while service.asked(6, "/ready").keys() & {"status 0", "status 503"}:
+        assert service.balancers[service.through].poll() is None, log.read_text()[-2000:]
+        assert time.monotonic() < until_s, log.read_text()[-2000:]
+        time.sleep(0.05)

@@ -60,6 +60,26 @@ def test_a_visitor_known_by_the_address_stays_with_one_server(tmp_path: Path, en
         assert len(service.asked(20)) == 1
 
 
+@pytest.mark.parametrize(("engine", "by"), [
+    ("nginx", "source"), ("haproxy", "source"), ("envoy", "source"), ("haproxy", "cookie"), ("envoy", "cookie"),
+])
+def test_when_the_balancer_dies_the_next_one_sends_the_visitor_to_the_same_server(tmp_path: Path, engine: str, by: str):
+    def visits(service) -> list[str]:
+        found = []
+        for service.visitor in range(6):
+            service.cookies = cookies[service.visitor]
+            found += service.asked(3)
+        return found
+
+    cookies = [{} for _ in range(6)]
+    with running(engine, tmp_path, balancers=2, sessions={"by": by}) as service:
+        before = visits(service)
+        service.kill_the_balancer()
+        after = visits(service)
+    assert len(before) == 6, "each stays with one server"
+    assert after == before
+
+
 @every
 def test_a_backup_waits_until_no_other_can_serve(tmp_path: Path, engine: str):
     with running(engine, tmp_path, backups=["web3"]) as service:
