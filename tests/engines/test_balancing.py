@@ -65,7 +65,7 @@ def test_nothing_asked_for_changes_nothing():
     ({"queue_timeout": "1s"}, "nobody waits for a server without a limit"),
     ({"strategy": "source", "sessions": {"by": "cookie"}}, "source keeps visitors together already"),
     ({"hash_on": "source"}, "nothing is hashed"),
-    ({"rate_limit": {"requests": 5, "per": 0}}, "a rate needs a time"),
+    ({"rate_limit": {"requests": 5, "per": 0}}, "counted over 50 ms at the least"),
     ({"retry_after": 0}, "use 1ms or more"),
     ({"retry_after": "20s"}, "does not end before the whole request, 5s"),
 ])
@@ -96,6 +96,17 @@ def test_an_nginx_that_is_too_old_for_a_cookie_is_refused_by_its_version(version
     with pytest.raises(Refused, match="1.29.6"):
         text(balanced("nginx", **ASKED_FOR["cookie"]), old)
     assert "sticky cookie SHOP expires=3600s" in text(balanced("nginx", **ASKED_FOR["cookie"]), NEW_NGINX)
+
+
+def test_an_envoy_that_is_too_old_for_a_rate_by_client_is_refused_by_its_version():
+    old = replace(PRODUCTION, programs={"envoy": Program(name="envoy", path="/e", version="1.32.3", source="PATH")})
+    with pytest.raises(Refused, match="1.34"):
+        text(balanced("envoy", **ASKED_FOR["rate"]), old)
+
+
+def test_a_file_for_a_version_that_we_did_not_run_says_so_and_one_that_we_ran_does_not():
+    assert "# Unverified with nginx 1.29.6: our drills ran 1.22." in text(balanced("nginx"), NEW_NGINX)
+    assert "Unverified" not in text(balanced("nginx"))
 
 
 def test_the_same_numbers_reach_all_three_engines():

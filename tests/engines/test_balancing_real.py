@@ -2,6 +2,7 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,32 @@ def test_a_host_that_is_slow_costs_a_visitor_no_more_than_retry_after(tmp_path: 
             assert service.ask()[0] == 200
             took.append(time.monotonic() - began_s)
     assert max(took) < 0.55, "a slow server takes 0.6 s"
+
+
+@pytest.mark.parametrize(("engine", "uses", "balance"), [
+    ("nginx", None, {}),
+    ("haproxy", Uses(max_pending=2), {"queue_timeout": "150ms"}),
+    ("envoy", Uses(max_pending=2), {}),
+])
+def test_when_all_servers_are_busy_the_rest_is_refused_at_once_and_those_let_in_are_served(
+    tmp_path: Path, engine: str, uses: Uses | None, balance: dict[str, object]
+):
+    def timed(_: int) -> tuple[int, float]:
+        began_s = time.monotonic()
+        return service.ask()[0], time.monotonic() - began_s
+
+    with running(engine, tmp_path, uses, server_connections=2, retry_after="3s", **balance) as service:
+        for server in service.servers.values():
+            server.status = "slow"
+        with ThreadPoolExecutor(40) as visitors:
+            found = list(visitors.map(timed, range(40)))
+        assert service.ask("/ready")[0] == 200
+    good = [took_s for status, took_s in found if status == 200]
+    refused = [took_s for status, took_s in found if status in (502, 503)]
+    assert len(good) + len(refused) == 40
+    assert len(good) >= 6, "three servers, two at a time"
+    assert len(refused) >= 15, "a queue without a bound would take all of them"
+    assert sorted(refused)[len(refused) // 2] < 0.5, "the answer of a slow server takes 0.6 s"
 
 
 @every

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers import BALANCERS, PRODUCTION, balanced, classic, pages, shop
 
-from holdfast.blueprint import Site
+from holdfast.blueprint import Program, Site
 from holdfast.engines.catalogue import ENGINES
 from holdfast.topology.model import Topology, Uses
 
@@ -29,7 +29,11 @@ EVERYTHING = {
 }
 CALLS = Uses(timeout="5s", retries=1, ejection={"failures": 4, "for": "8s"})
 CASES |= {f"balanced-{engine}": (balanced(engine, CALLS, **EVERYTHING), PRODUCTION) for engine in BALANCERS}
+NEWER = replace(PRODUCTION, programs={"nginx": Program(name="nginx", path="/usr/sbin/nginx", version="1.29.6", source="PATH")})
+COOKIE = {"sessions": {"by": "cookie", "cookie": "SHOP"}}
+CASES |= {"nginx-1.29": (balanced("nginx", **COOKIE), NEWER)}
 ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
+ONLY |= {"nginx-1.29": ("entry",)}
 ONLY |= {f"balanced-{engine}": ("entry",) for engine in BALANCERS}
 """Where the files of the other tiers are golden elsewhere already."""
 

@@ -137,8 +137,8 @@ def _senseless(tier: str, declared: Tier, topology: Topology) -> Iterator[Proble
         yield problem("sessions", f"{balance.strategy} keeps visitors together already", "remove one of the two")
     if "hash_on" in balance.model_fields_set and balance.strategy not in ("consistent_hash", "maglev"):
         yield problem("hash_on", "nothing is hashed", "add strategy: consistent_hash")
-    if balance.rate_limit and not balance.rate_limit.per >= 0.001:
-        yield problem("rate_limit", "a rate needs a time", "write per: 1s")
+    if balance.rate_limit and balance.rate_limit.per < 0.05:
+        yield problem("rate_limit", "a rate is counted over 50 ms at the least", "write per: 1s")
     for key in ("slow_start", "queue_timeout", "retry_after"):
         if (value_s := getattr(balance, key)) is not None and value_s < 0.001:
             yield problem(key, f"{key} of {written_seconds(value_s)} means something else to each engine", "use 1ms or more")

@@ -6,11 +6,13 @@ Each function returns keys to lay over what `render` writes without it; nothing 
 from collections.abc import Mapping
 from typing import Any
 
+from holdfast.blueprint import Site
 from holdfast.engines import routing
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.intent import TUNNEL_S, Balance, RateLimit
 from holdfast.engines.policy import Policy
 from holdfast.engines.shared import milliseconds
+from holdfast.engines.versions import refuse_older
 
 TYPES = "type.googleapis.com/envoy.extensions."
 POLICIES: Mapping[str | None, str] = {
@@ -19,6 +21,15 @@ POLICIES: Mapping[str | None, str] = {
 }
 SLOWLY = {"ROUND_ROBIN": "round_robin_lb_config", "LEAST_REQUEST": "least_request_lb_config"}
 """Only these know a slow start."""
+BY_CLIENT = (1, 34)
+"""The first version with a bucket for each value of a descriptor; Envoy 1.32 refuses `max_dynamic_descriptors`."""
+
+
+def refuse_what_is_newer(balance: Balance, site: Site, where: str) -> None:
+    """Raises Refused for what the Envoy at hand does not know yet."""
+    if balance.rate_limit:
+        remedy = "use a newer Envoy, or engine: haproxy or nginx"
+        refuse_older("envoy", site, BY_CLIENT, "rate limit for each client", where, remedy)
 
 
 def duration(value_s: float) -> str:

@@ -18,6 +18,9 @@ TYPES = "type.googleapis.com/envoy.extensions."
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    """Raises Refused for what the Envoy of this site does not know yet."""
+    where = topology.located("tiers", instance.tier, "balance", "rate_limit")
+    balancing.refuse_what_is_newer(topology.tiers[instance.tier].settings.balance, site, where)
     document = _document(instance, topology, site)
     return {FILE: File(text=yaml.dump(document, _whys(document), header=notice(instance, topology, site)))}
 

@@ -4,16 +4,14 @@ Open-source nginx only: a word of the commercial edition would make it refuse th
 with the old one.
 """
 
-import re
-
-from holdfast.blueprint import Program
+from holdfast.blueprint import Site
 from holdfast.documents.line import Line, line
 from holdfast.engines import routing
 from holdfast.engines.intent import TUNNEL_S, Balance, RateLimit
 from holdfast.engines.nginx.settings import Settings
 from holdfast.engines.policy import Policy
 from holdfast.engines.shared import milliseconds
-from holdfast.errors import Problem, Refused
+from holdfast.engines.versions import refuse_older
 
 STICKY = (1, 29, 6)
 """The first open-source version with `sticky`.  Source: nginx.org, ngx_http_upstream_module."""
@@ -23,17 +21,11 @@ def ms(value_s: float) -> str:
     return f"{milliseconds(value_s)}ms"
 
 
-def version_of(program: Program) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", program.version)[:3]))
-
-
-def refuse_what_is_newer(balance: Balance, program: Program, where: str) -> None:
+def refuse_what_is_newer(balance: Balance, site: Site, where: str) -> None:
     """Raises Refused for what the nginx at hand does not know yet."""
-    if balance.sessions and balance.sessions.by == "cookie" and version_of(program) < STICKY:
-        raise Refused(Problem(
-            f"nginx {program.version} has no sessions by cookie; they came with {'.'.join(map(str, STICKY))}", where=where,
-            remedy="use a newer nginx, or engine: haproxy or envoy, or sessions: {by: source}",
-        ))
+    if balance.sessions and balance.sessions.by == "cookie":
+        remedy = "use a newer nginx, or engine: haproxy or envoy, or sessions: {by: source}"
+        refuse_older("nginx", site, STICKY, "sessions by cookie", where, remedy)
 
 
 def hashes(balance: Balance) -> bool:

@@ -27,7 +27,7 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     """Raises Refused for what the nginx of this site does not know yet."""
     settings: Settings = topology.tiers[instance.tier].settings
     where = topology.located("tiers", instance.tier, "balance", "sessions")
-    balancing.refuse_what_is_newer(settings.balance, site.program("nginx"), where)
+    balancing.refuse_what_is_newer(settings.balance, site, where)
     listen = site.listen(instance.host, instance.address)
     inside = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
     http = [*_defaults(instance, site, settings.balance)]
