@@ -105,9 +105,9 @@ CANNOT = {
 """Who cannot do what.  Sessions by cookie depend on nginx's version."""
 
 
-def balanced(engine: str, uses: Uses | None = None, **balance: object) -> Topology:
+def balanced(engine: str, uses: Uses | None = None, tls: dict[str, object] | None = None, **balance: object) -> Topology:
     """Two balancers that spread requests over three web hosts as `balance` says."""
-    settings = BALANCERS[engine].Settings(balance=Balance(**balance))
+    settings = BALANCERS[engine].Settings(balance=Balance(**balance), tls=tls)
     called = {"web": uses} if uses else {}
     return topology(
         entry=Tier(engine=engine, replicas=2, routes={"http": "web"}, uses=called, settings=settings),

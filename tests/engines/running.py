@@ -17,6 +17,7 @@ from threading import Thread
 from helpers import balanced
 from test_real_checkers import placed, site
 
+from holdfast.blueprint import with_secrets
 from holdfast.engines.catalogue import ENGINES
 from holdfast.topology.model import Uses
 
@@ -146,9 +147,11 @@ class Service:
 
 @contextmanager
 def running(
-    engine: str, folder: Path, uses: Uses | None = None, balancers: int = 1, **balance: object
-) -> Iterator[Service]:
-    whole = balanced(engine, uses, **balance)
+    engine: str, folder: Path, uses: Uses | None = None, balancers: int = 1, tls: dict[str, object] | None = None,
+    pem: str = "", **balance: object
+) -> Iterator[Service]:  # fmt: skip
+    """`pem` stands in for the secret that holds the certificate."""
+    whole = balanced(engine, uses, tls, **balance)
     # Of this process alone, so that tests may run side by side.
     net = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}."
     addresses = {place.name: net + place.address.rpartition(".")[2] for place in whole.places}
@@ -159,7 +162,10 @@ def running(
     service = Service([addresses[entry.host] for entry in entries], place.port(80), servers, started)
     try:
         for entry in entries:
-            process = placed(ENGINES[engine].process(entry, whole, place), place)
+            process = ENGINES[engine].process(entry, whole, place)
+            known = {"entry-tls": pem}
+            files = {path: replace(file, text=with_secrets(file.text, known)) for path, file in process.files.items()}
+            process = placed(replace(process, files=files), place)
             with open(folder / entry.host / "log", "wb") as log:
                 started.append(subprocess.Popen(process.argv, stdout=log, stderr=log, cwd=folder, start_new_session=True))
         for service.through in reversed(range(balancers)):

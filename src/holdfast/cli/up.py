@@ -17,6 +17,7 @@ from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import port_of
 from holdfast.drills.steady import first_redundancy
 from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.tls import SUFFIX
 from holdfast.errors import MET, Refused
 from holdfast.lab import control
 from holdfast.lab.publish import listener, publish
@@ -61,7 +62,7 @@ def front_doors(topology: Topology) -> tuple[Door, ...]:
 def _keep(topology: Topology, site: Site, folder: Path, listening: list[socket.socket]) -> int:
     blueprint = plan(topology, site)
     secrets = values_of(topology, blueprint)
-    made = {name: value for name, value in secrets.items() if not topology.secrets.get(name)}
+    made = {name: value for name, value in secrets.items() if not topology.secrets.get(name) and SUFFIX not in name}
     _write_passwords(topology, folder, made)
 
     async def session() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.engines import tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
@@ -89,6 +90,13 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             found.append(Problem(f"only the primary hands over, not {drilled.target!r}", where, "write target: primary"))
         if drilled.fault == "reload" and not actions.reloads:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
+        if drilled.fault == "certificate_change":
+            if not actions.certificate:
+                found.append(Problem(f"{drill.tier} shows no certificate", where, "add `tls: {}` to a balancer"))
+            elif tls.secret_of(drill.tier) in topology.secrets and tls.next_secret_of(drill.tier) not in topology.secrets:
+                name = tls.next_secret_of(drill.tier)
+                remedy = f"add {name}: {{file: PATH}} under secrets"
+                found.append(Problem(f"there is no new certificate to put in place of {drill.tier}'s", where, remedy))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
 | reload | a signal | the program prints that it read its files again |
+| certificate_change | a file and a signal | a handshake with each host shows the new certificate |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
@@ -19,10 +20,12 @@ A strike at several hosts is proven when it is proven for each of them.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from holdfast.drills.asking import PATIENCE_S, Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
+from holdfast.engines import tls
 from holdfast.engines.engine import Questions
 from holdfast.faults import network_check
 from holdfast.faults.fault import Struck, Target
@@ -153,6 +156,17 @@ async def _reloaded(strike: Strike) -> str:
     return _all(proofs)
 
 
+async def _shown(strike: Strike) -> str:
+    """By a handshake with each host itself: behind a virtual IP only one of them would be seen."""
+    proofs = []
+    for host in strike.target.hosts:
+        address = strike.lab.blueprint.host(host).address
+        shown = await strike.asker.wire.certificate(address, strike.asker.site.port(tls.PORT), PATIENCE_S)
+        new = sha256(shown).hexdigest() == strike.evidence.said
+        proofs.append(f"{address} shows the new certificate" if new else "")
+    return _all(proofs)
+
+
 async def _measured(strike: Strike) -> str:
     """By packets of our own between the hosts."""
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
@@ -161,6 +175,6 @@ async def _measured(strike: Strike) -> str:
 _CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
-    "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded,
+    "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded, "certificate_change": _shown,
     **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

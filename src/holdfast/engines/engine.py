@@ -76,12 +76,14 @@ class Actions:
     switchover: given the host that leads and the host that shall lead (or ""), the request to send to the leader.
     inner: names of the processes inside that faults may strike (`postgres`).
     reloads: the signal upon which it reads its files again, or "".  reloaded: what it prints then.
+    certificate: production path of the file with its certificate and key, or "".
     """
 
     switchover: Callable[[str, str], Request] | None = None
     inner: tuple[str, ...] = ()
     reloads: str = ""
     reloaded: str = ""
+    certificate: str = ""
 
 
 class Engine(Protocol):

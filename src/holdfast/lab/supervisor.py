@@ -57,7 +57,8 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.commands = Commands(place, self.selector, self._say)
         self.verbs: dict[str, Callable[..., Any]] = {
-            "keep": self.keep, "write": self.write, "make_directories": self.make_directories, "start": self.start,
+            "keep": self.keep, "write": self.write, "replace": self.replace,
+            "make_directories": self.make_directories, "start": self.start,
             "signal": self.signal, "states": self.states, "pause": self.pause, "resume": self.resume, **(verbs or {}),
         }  # fmt: skip
         self.answered_later: dict[str, Callable[..., None]] = {"run": self.commands.run, "stop": self.stop}
@@ -254,6 +255,11 @@ class Supervisor:
             opened.write(text)
         os.chmod(place, mode)
         self.place.give(place, user)
+
+    def replace(self, path: str, text: str, mode: int) -> None:
+        """In one step: whoever reads sees the old file or the new one, and who watches the folder sees a move."""
+        self.write(f"{path}.new", text, mode)
+        os.replace(self.place.path(f"{path}.new"), self.place.path(path))
 
     def make_directories(self, directories: dict[str, int], user: str) -> None:
         for path, mode in directories.items():

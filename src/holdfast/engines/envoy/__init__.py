@@ -9,9 +9,11 @@ from holdfast.engines import routing
 from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
 from holdfast.engines.envoy.balancing import SLOWLY, by_address, lb_policy
+from holdfast.engines.envoy.encrypted import CERTIFICATE
 from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
+from holdfast.engines.tls import tls_of, tls_ports
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
 
@@ -77,7 +79,8 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions()
+    # Envoy watches the folder itself.
+    return Actions(certificate=CERTIFICATE if tls_of(instance.tier, topology) else "")
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
@@ -85,7 +88,7 @@ def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
 
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT)
+    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT, *tls_ports(tier, topology))
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:

@@ -6,10 +6,12 @@ from typing import Any
 from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import routing
-from holdfast.engines.envoy import balancing
+from holdfast.engines.envoy import balancing, encrypted
+from holdfast.engines.envoy.reasons import reasons
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.policy import Policy, policy
 from holdfast.engines.shared import milliseconds, notice
+from holdfast.engines.tls import tls_of
 from holdfast.topology.model import Instance, Topology
 
 ADMIN_PORT = 9901
@@ -22,7 +24,8 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     where = topology.located("tiers", instance.tier, "balance", "rate_limit")
     balancing.refuse_what_is_newer(topology.tiers[instance.tier].settings.balance, site, where)
     document = _document(instance, topology, site)
-    return {FILE: File(text=yaml.dump(document, _whys(document), header=notice(instance, topology, site)))}
+    config = File(text=yaml.dump(document, reasons(document), header=notice(instance, topology, site)))
+    return {FILE: config, **encrypted.files(instance, topology, site)}
 
 
 def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, Any]:
@@ -31,7 +34,10 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
     listen = site.listen(instance.host, instance.address)
     admin = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
     calls = {route.tier: policy(instance.tier, route.tier, topology) for route in routes}
+    # What comes by a file of its own is asked for in somebody's name.
+    named = {"node": {"id": instance.name, "cluster": topology.service}} if tls_of(instance.tier, topology) else {}
     return {
+        **named,
         "admin": {"address": _address(admin, site.port(ADMIN_PORT))},
         "overload_manager": {
             "resource_monitors": [{
@@ -44,9 +50,10 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
         },
         "static_resources": {
             "listeners": [
-                _http_listener(route, listen, settings, calls[route.tier]) if route.protocol == "http"
-                else _postgres_listener(route, listen, settings)
-                for route in routes
+                each for route in routes for each in (
+                    _http_listeners(route, listen, instance, topology, site) if route.protocol == "http"
+                    else (_postgres_listener(route, listen, settings),)
+                )
             ],
             "clusters": [
                 _http_cluster(route, settings, calls[route.tier], instance.zone) if route.protocol == "http"
@@ -67,6 +74,39 @@ def _duration(value_s: float) -> str:
 
 def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
     return {"name": name, "typed_config": {"@type": TYPES + kind, **config}}
+
+
+def _http_listeners(
+    route: routing.Route, listen: str, instance: Instance, topology: Topology, site: Site
+) -> tuple[dict[str, Any], ...]:
+    settings: Settings = topology.tiers[instance.tier].settings
+    plain = _http_listener(route, listen, settings, policy(instance.tier, route.tier, topology))
+    wanted = tls_of(instance.tier, topology)
+    if wanted is None:
+        return (plain,)
+    secure = encrypted.listener(plain, wanted, instance, site)
+    if not wanted.redirect:
+        return (plain, secure)
+    redirect = _listener("redirect", listen, route.entry_port, _manager(
+        "redirect", [{"name": "redirect", "domains": ["*"], "routes": [encrypted.redirecting(site)]}], [],
+    ))
+    return (redirect, secure)
+
+
+def _listener(name: str, listen: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "address": _address(listen, port), "filter_chains": [{"filters": [manager]}]}
+
+
+def _manager(prefix: str, hosts: list[dict[str, Any]], filters: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return _filter(
+        "envoy.filters.network.http_connection_manager",
+        "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=prefix,
+        use_remote_address=True,
+        **more,
+        route_config={"virtual_hosts": hosts},
+        http_filters=[*filters, _filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
+    )
 
 
 def _http_listener(route: routing.Route, listen: str, settings: Settings, calls: Policy) -> dict[str, Any]:
@@ -100,18 +140,9 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings, calls:
         "match": {"prefix": "/"},
         "route": {**to, "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", **again}},
     }
-    manager = _filter(
-        "envoy.filters.network.http_connection_manager",
-        "filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="http",
-        use_remote_address=True,
-        **balancing.upgrades(balance),
-        route_config={"virtual_hosts": [
-            {"name": route.tier, "domains": ["*"], "routes": [*balancing.upgraded(route, balance), safe, others]},
-        ]},
-        http_filters=[*balancing.filters(balance), _filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
-    )
-    return {"name": "http", "address": _address(listen, route.entry_port), "filter_chains": [{"filters": [manager]}]}
+    hosts = [{"name": route.tier, "domains": ["*"], "routes": [*balancing.upgraded(route, balance), safe, others]}]
+    manager = _manager("http", hosts, balancing.filters(balance), **balancing.upgrades(balance))
+    return _listener("http", listen, route.entry_port, manager)
 
 
 def _postgres_listener(route: routing.Route, listen: str, settings: Settings) -> dict[str, Any]:
@@ -122,7 +153,7 @@ def _postgres_listener(route: routing.Route, listen: str, settings: Settings) ->
         cluster=route.tier,
         idle_timeout="3600s",
     )
-    return {"name": "postgres", "address": _address(listen, route.entry_port), "filter_chains": [{"filters": [proxy]}]}
+    return _listener("postgres", listen, route.entry_port, proxy)
 
 
 def _cluster(route: routing.Route, settings: Settings, policy: str) -> dict[str, Any]:
@@ -204,62 +235,3 @@ def _postgres_cluster(route: routing.Route, settings: Settings) -> dict[str, Any
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
     }
-
-
-def _whys(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
-    whys: dict[yaml.Path, str] = {("admin",): "Only on the host itself: this interface can stop the program."}
-    resources = document["static_resources"]
-    for index, listener in enumerate(resources["listeners"]):
-        if listener["name"] == "http":
-            filters = ("static_resources", "listeners", index, "filter_chains", 0, "filters", 0, "typed_config")
-            routes = (*filters, "route_config", "virtual_hosts", 0, "routes")
-            # Others may stand before the two that every listener has.
-            first = len(_at(document, routes)) - 2
-            whys |= {(*routes, first + path[0], *path[1:]): why for path, why in _ROUTE_WHYS.items()}
-    for index in range(len(resources["clusters"])):
-        whys |= {("static_resources", "clusters", index, *path): why for path, why in _CLUSTER_WHYS.items()}
-    return yaml.present(whys, document)
-
-
-def _at(document: Any, path: yaml.Path) -> Any:
-    for step in path:
-        document = document[step]
-    return document
-
-
-_ROUTE_WHYS: Mapping[tuple[Any, ...], str] = {
-    (0, "match"): "Safe methods may be asked twice, so any failure is tried elsewhere.",
-    (0, "route", "retry_policy", "per_try_timeout"): (
-        "No limit for slow pages: after this long a second host is asked as well, and the first good answer counts."
-    ),
-    (0, "route", "retry_policy", "retry_host_predicate"): "Never the same host again.",
-    (1, "match"): "Other methods are tried again only when the request cannot have reached the program.",
-}
-_CLUSTER_WHYS: Mapping[yaml.Path, str] = {
-    ("connect_timeout",): "A host without power refuses nothing, it is silent; in one network a connection takes 1 ms.",
-    ("common_lb_config", "healthy_panic_threshold"): (
-        "When every host is out, say so at once. The default would send requests to hosts that called themselves unfit,\n"
-        "and writes to databases that are no primary."
-    ),
-    ("common_lb_config", "update_merge_window"): (
-        "A change of health counts at once. The default holds a second change within 1 s back until that second is over:\n"
-        "an old primary that leaves and a new one that comes are two such changes."
-    ),
-    ("health_checks", 0, "interval"): "A silent host is out after unhealthy_threshold of these and one timeout.",
-    ("health_checks", 0, "no_traffic_interval"): (
-        "The default of 60 s applies until the first request came, and a failover is unseen."
-    ),
-    ("health_checks", 0, "http_health_check", "path"): "An answer of 503 takes a host out at once, whatever the threshold.",
-    ("circuit_breakers",): "The default allows 3 retries at a time: too few when one of three hosts is gone.",
-    ("outlier_detection",): (
-        "Connections that fail take a host out before its check does. Errors of the program do not: those would be the\n"
-        "same on every host, and the last one must stay."
-    ),
-    ("outlier_detection", "successful_active_health_check_uneject_host"): (
-        "By default a check that says yes takes a host in again at once: one that answers its check and fails all else\n"
-        "would be out for one interval."
-    ),
-    ("typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-     "common_http_protocol_options"): "Shorter than servers keep idle connections, or a request meets one that is just closed.",
-    ("close_connections_on_host_health_failure",): "Sessions on an old primary end when it stops to be one, not minutes later.",
-}

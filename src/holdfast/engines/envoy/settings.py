@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from holdfast.engines.intent import Balance
+from holdfast.engines.tls import Tls
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared
 
@@ -30,3 +31,5 @@ class Settings(Declared):
     """Threads that serve."""
     balance: Balance = Balance()
     """How requests are spread over the servers of `http`."""
+    tls: Tls | None = None
+    """Encrypt towards clients, on port 443."""

@@ -9,9 +9,10 @@ from holdfast.engines import routing
 from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
 from holdfast.engines.haproxy import balancing
-from holdfast.engines.haproxy.render import FILE, HEALTH_PATH, HEALTH_PORT, files
+from holdfast.engines.haproxy.render import CERTIFICATE, FILE, HEALTH_PATH, HEALTH_PORT, files
 from holdfast.engines.haproxy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
+from holdfast.engines.tls import tls_of, tls_ports
 from holdfast.errors import Problem
 from holdfast.quantities import written_seconds
 from holdfast.topology.model import Instance, Topology
@@ -78,7 +79,8 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
-    return Actions(reloads="USR2", reloaded="Loading success")
+    certificate = CERTIFICATE if tls_of(instance.tier, topology) else ""
+    return Actions(reloads="USR2", reloaded="Loading success", certificate=certificate)
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
@@ -87,7 +89,7 @@ def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:
     peers = (balancing.PEERS_PORT,) if balancing.shares(tier, topology) else ()
-    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT, *peers)
+    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT, *peers, *tls_ports(tier, topology))
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from holdfast.blueprint import File, Site
 from holdfast.documents import sections
 from holdfast.documents.line import Line, line
-from holdfast.engines import routing
+from holdfast.engines import routing, tls
 from holdfast.engines.haproxy import balancing
 from holdfast.engines.haproxy.balancing import ms
 from holdfast.engines.haproxy.settings import Settings
@@ -17,6 +17,7 @@ from holdfast.topology.model import Instance, Topology
 HEALTH_PORT = 8404
 HEALTH_PATH = "/healthz"
 FILE = "/etc/haproxy/haproxy.cfg"
+CERTIFICATE = "/etc/haproxy/tls/site.pem"
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
@@ -28,8 +29,12 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     lines = [*_common(instance, inside, site, topology)]
     lines += balancing.peers(instance.tier, topology, others, balancing.PEERS_PORT)
     for route in routes:
-        lines += _http(route, listen, instance, topology) if route.protocol == "http" else _postgres(route, listen, settings)
-    return {FILE: File(text=sections.dump(lines, header=notice(instance, topology, site)))}
+        if route.protocol == "http":
+            lines += _http(route, listen, instance, topology, site)
+        else:
+            lines += _postgres(route, listen, settings)
+    config = {FILE: File(text=sections.dump(lines, header=notice(instance, topology, site)))}
+    return {**config, CERTIFICATE: tls.bundle(instance.tier)} if tls.tls_of(instance.tier, topology) else config
 
 
 def _common(instance: Instance, inside: str, site: Site, topology: Topology) -> tuple[Line, ...]:
@@ -69,18 +74,38 @@ def _common(instance: Instance, inside: str, site: Site, topology: Topology) -> 
     )
 
 
-def _http(route: routing.Route, listen: str, instance: Instance, topology: Topology) -> tuple[Line, ...]:
+def _http(
+    route: routing.Route, listen: str, instance: Instance, topology: Topology, site: Site
+) -> tuple[Line, ...]:
     balance: Balance = topology.tiers[instance.tier].settings.balance
     return (
         line("frontend", "http", body=(
             line("mode", "http"),
             line("bind", f"{listen}:{route.entry_port}"),
+            *_encrypted(listen, instance, topology, site),
             line("timeout", "client", "30s"),
             line("option", "forwardfor"),
             *balancing.limited(balance, balancing.shares(instance.tier, topology)),
             line("default_backend", route.tier),
         )),
         _backend(route, instance, topology),
+    )
+
+
+def _encrypted(listen: str, instance: Instance, topology: Topology, site: Site) -> tuple[Line, ...]:
+    wanted = tls.tls_of(instance.tier, topology)
+    if wanted is None:
+        return ()
+    speaks = "h2,http/1.1" if wanted.http2 else "http/1.1"
+    secure = ("{", "ssl_fc", "}")
+    to = f"https://%[req.hdr(host),field(1,:)]{tls.redirect_port(site)}%[pathq]"
+    redirect = line("http-request", "redirect", "location", to, "code", 308, "unless", *secure,
+                    why="Permanently, and a POST stays a POST.")
+    return (
+        line("bind", f"{listen}:{site.port(tls.PORT)}", "ssl", "crt", site.path(instance.host, CERTIFICATE), "alpn", speaks,
+             "ssl-min-ver", f"TLSv{wanted.minimum}"),
+        *((redirect,) if wanted.redirect else ()),
+        line("http-request", "set-header", "X-Forwarded-Proto", "https", "if", *secure),
     )
 
 

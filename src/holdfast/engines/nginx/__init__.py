@@ -11,9 +11,10 @@ from holdfast.engines import routing
 from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
 from holdfast.engines.nginx.balancing import takes_backups
-from holdfast.engines.nginx.render import FILE, HEALTH_PATH, HEALTH_PORT, SPOOL, files
+from holdfast.engines.nginx.render import CERTIFICATE, FILE, HEALTH_PATH, HEALTH_PORT, SPOOL, files
 from holdfast.engines.nginx.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
+from holdfast.engines.tls import tls_of, tls_ports
 from holdfast.errors import Problem
 from holdfast.quantities import written_seconds
 from holdfast.topology.model import Instance, Topology
@@ -79,8 +80,9 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
+    certificate = CERTIFICATE if tls_of(instance.tier, topology) else ""
     # Printed by the old workers, and only once new ones with the new files have taken over.
-    return Actions(reloads="HUP", reloaded="gracefully shutting down")
+    return Actions(reloads="HUP", reloaded="gracefully shutting down", certificate=certificate)
 
 
 def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
@@ -88,7 +90,7 @@ def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
 
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT)
+    return (*(entry.port for entry in routing.entries(tier, topology)), HEALTH_PORT, *tls_ports(tier, topology))
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:

@@ -145,5 +145,6 @@ def upgrade_location(balance: Balance, to: Line) -> tuple[Line, ...]:
         line("proxy_set_header", "Connection", "$connection_upgrade"),
         line("proxy_set_header", "Host", "$http_host"),
         line("proxy_set_header", "X-Forwarded-For", "$proxy_add_x_forwarded_for"),
+        line("proxy_set_header", "X-Forwarded-Proto", "$scheme"),
         to,
     )),)

@@ -5,20 +5,24 @@ from collections.abc import Mapping
 from holdfast.blueprint import File, Site
 from holdfast.documents import braces
 from holdfast.documents.line import Line, line
-from holdfast.engines import routing
+from holdfast.engines import routing, tls
 from holdfast.engines.intent import Balance
 from holdfast.engines.nginx import balancing
 from holdfast.engines.nginx.balancing import ms
 from holdfast.engines.nginx.settings import Settings
 from holdfast.engines.policy import Policy, policy
 from holdfast.engines.shared import notice
+from holdfast.engines.versions import version_of
 from holdfast.topology.model import Instance, Topology
 
 FILE = "/etc/nginx/nginx.conf"
+CERTIFICATE = "/etc/nginx/tls/site.pem"
 PID = "/run/nginx.pid"
 SPOOL = "/var/lib/nginx"
 HEALTH_PORT = 8405
 HEALTH_PATH = "/healthz"
+HTTP2_APART = (1, 25, 1)
+"""From here on `http2` is a directive of its own, and `listen ... http2` brings a warning.  Source: nginx.org, CHANGES."""
 ONCE, UPGRADED = 418, 419
 """Statuses that only `return` gives here, as the inner signals for `asked once` and for `upgraded`."""
 
@@ -34,9 +38,10 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     for route in routing.routes(instance.tier, topology, site):
         if route.protocol == "http":
             calls = policy(instance.tier, route.tier, topology)
-            http += [*_upstreams(route, settings, calls, instance.zone), _server(route, listen, settings, calls)]
+            http += [*_upstreams(route, settings, calls, instance.zone), *_servers(route, listen, instance, topology, site)]
     lines = [*_main(instance, site, settings), line("http", body=(*http, _watched(inside, site)))]
-    return {FILE: File(text=braces.dump(lines, header=notice(instance, topology, site), end=";"))}
+    config = {FILE: File(text=braces.dump(lines, header=notice(instance, topology, site), end=";"))}
+    return {**config, CERTIFICATE: tls.bundle(instance.tier)} if tls.tls_of(instance.tier, topology) else config
 
 
 def _main(instance: Instance, site: Site, settings: Settings) -> tuple[Line, ...]:
@@ -107,11 +112,44 @@ def _pool() -> tuple[Line, ...]:
     )
 
 
-def _server(route: routing.Route, listen: str, settings: Settings, calls: Policy) -> Line:
+def _servers(
+    route: routing.Route, listen: str, instance: Instance, topology: Topology, site: Site
+) -> tuple[Line, ...]:
+    settings: Settings = topology.tiers[instance.tier].settings
+    calls = policy(instance.tier, route.tier, topology)
+    plain = line("listen", f"{listen}:{route.entry_port}", "backlog=4096")
+    wanted = tls.tls_of(instance.tier, topology)
+    if wanted is None:
+        return (_server(route, (plain,), settings, calls),)
+    encrypted = _encrypted(wanted, f"{listen}:{site.port(tls.PORT)}", instance, site)
+    if not wanted.redirect:
+        return (_server(route, (plain, *encrypted), settings, calls),)
+    to = f"https://$host{tls.redirect_port(site)}$request_uri"
+    redirect = line("server", body=(plain, line("return", 308, to, why="Permanently, and a POST stays a POST.")))
+    return (redirect, _server(route, encrypted, settings, calls))
+
+
+def _encrypted(wanted: tls.Tls, at: str, instance: Instance, site: Site) -> tuple[Line, ...]:
+    modern = version_of(site.program("nginx")) >= HTTP2_APART
+    certificate = site.path(instance.host, CERTIFICATE)
+    return (
+        line("listen", at, "ssl", *(("http2",) if wanted.http2 and not modern else ()), "backlog=4096"),
+        *((line("http2", "on"),) if wanted.http2 and modern else ()),
+        line("ssl_certificate", certificate),
+        line("ssl_certificate_key", certificate),
+        line("ssl_protocols", *(("TLSv1.2",) if wanted.minimum == "1.2" else ()), "TLSv1.3",
+             why="Before 1.27.3 the default spoke TLS 1.0 too."),
+        line("ssl_session_cache", "shared:tls:10m", why="A visitor who comes back needs no whole handshake."),
+        line("ssl_session_tickets", "off", why="Their key would be older than the certificate, and differ from host to host."),
+        line("proxy_set_header", "X-Forwarded-Proto", "$scheme"),
+    )
+
+
+def _server(route: routing.Route, listens: tuple[Line, ...], settings: Settings, calls: Policy) -> Line:
     balance = settings.balance
     to = line("proxy_pass", f"http://{route.tier}")
     return line("server", body=(
-        line("listen", f"{listen}:{route.entry_port}", "backlog=4096"),
+        *listens,
         *balancing.limited(balance),
         line("proxy_http_version", "1.1"),
         line("proxy_set_header", "Connection", "", why="Keeps connections to servers; before 1.29.7 the default closes them."),

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from holdfast.engines.intent import Balance
+from holdfast.engines.tls import Tls
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared
 
@@ -28,3 +29,5 @@ class Settings(Declared):
     """After a reload or a stop, requests under way may take this long to end."""
     balance: Balance = Balance()
     """How requests are spread over the servers of `http`."""
+    tls: Tls | None = None
+    """Encrypt towards clients, on port 443."""

@@ -208,6 +208,9 @@ class NamespaceLab:
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset(await self._agent(host).ask("addresses"))
 
+    async def write(self, host: str, path: str, text: str, *, mode: int = 0o644) -> None:
+        await self._agent(host).ask("replace", path=path, text=text, mode=mode)
+
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
         answer = await self._agent(host).ask("run", limit_s=limit_s + 5, argv=list(argv), run_limit_s=limit_s, user=user)
         return Output(**answer)
