@@ -1,7 +1,7 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: soak help install demo test engines bench bench-rehearsal bench-runtime reference lint clean
+.PHONY: bench-balancers soak help install demo test engines bench bench-rehearsal bench-runtime reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -26,11 +26,15 @@ soak:  ## the long proofs, which `make test` leaves out
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only
 	@tools/engines.sh $(ARGS)
 
-bench: bench-rehearsal bench-runtime  ## measure all goals on this machine; each of the two also alone
+bench: bench-rehearsal bench-balancers bench-runtime  ## measure all goals on this machine; each of the three also alone
 
 bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+bench-balancers:  ## each rendered balancer beside the plainest config of the same program; needs wrk; BALANCERS_ARGS="--rounds 5"
+	@tools/venv.sh engines,shop
+	@.venv/bin/python -m tools.bench_balancers $(BALANCERS_ARGS)
 
 bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare call; RUNTIME_ARGS="--rounds 5"
 	@tools/venv.sh bench

@@ -6,6 +6,8 @@
 Databases are balanced by role, and a role must be asked for: that takes HAProxy or Envoy.
 """
 
+import re
+
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
 from holdfast.engines.abilities import cannot
@@ -33,21 +35,29 @@ MANUAL = "nginx.org, ngx_http_upstream_module and ngx_http_proxy_module"
 
 def process(instance: Instance, topology: Topology, site: Site) -> Process:
     program = site.program("nginx").path
-    # A host of a lab has one user, and nginx as root would make its workers somebody who is not there.
     common = (program, "-e", "stderr", "-c", site.path(instance.host, FILE))
+    own = topology.configs.get(instance.tier, {}).get(instance.host, "")
+    # A host of a lab has one user, and nginx as root would make its workers somebody who is not there.
+    user = _unless_said(own, "user", "user root;")
+    foreground = " ".join(filter(None, (_unless_said(own, "daemon", "daemon off;"), user)))
     return Process(
         name=instance.name,
         host=instance.host,
-        argv=(*common, "-g", "daemon off; user root;"),
+        argv=(*common, *(("-g", foreground) if foreground else ())),
         files=files(instance, topology, site),
         directories={"/run": 0o755, SPOOL: 0o755},
-        check=(*common, "-g", "user root;", "-t"),
+        check=(*common, *(("-g", user) if user else ()), "-t"),
         restart=Restart(delay_s=0.1),
         # TERM would cut requests off; QUIT lets them end.
         stop_signal="QUIT",
         # Workers outlive a master that was killed, and hold the port against the next one.
         ends_group=True,
     )
+
+
+def _unless_said(own: str, directive: str, line: str) -> str:
+    """nginx refuses a main directive that is given twice: by the command line and by a config of the user's own."""
+    return "" if re.search(rf"^\s*{directive}\s", own, re.MULTILINE) else line
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
