@@ -1,5 +1,6 @@
 """Encryption towards clients, by real handshakes with real programs."""
 
+import asyncio
 import http.client
 import os
 import signal
@@ -14,6 +15,8 @@ from helpers import BALANCERS
 from running import Service, running
 
 from holdfast.cli.certificates import Authority, authority
+from holdfast.probes.http import http_probe
+from holdfast.probes.probe import Reply
 
 pytestmark = pytest.mark.real
 every = pytest.mark.parametrize("engine", BALANCERS)
@@ -124,3 +127,22 @@ def renewed(host: Path, balancer: "subprocess.Popen[bytes]", engine: str, pem: s
 def test_the_authority_of_one_run_is_not_trusted_in_another(tmp_path: Path, signing: Authority):
     with running("nginx", tmp_path, tls={}, pem=bundle(authority())) as service, pytest.raises(ssl.SSLError):
         shaken(service, trusting(bundle(signing)))
+
+
+@pytest.mark.parametrize(("url", "answer"), [("https://entry/", "yes"), ("https://elsewhere/", "no")])
+def test_a_probe_trusts_what_the_authority_of_its_run_signed_and_only_by_the_name_it_asked_for(
+    tmp_path: Path, signing: Authority, url: str, answer: str
+):
+    async def asked(address: str, trust: str) -> Reply:
+        probe = http_probe(
+            name="pages", url=url, addresses=[address], port=8443, client="client", every_s=1, patience_s=3, expect=200,
+            trust=trust,
+        )  # fmt: skip
+        async with probe.open() as ask:
+            return await ask(1)
+
+    pem, other = bundle(signing), bundle(authority())
+    with running("nginx", tmp_path, tls={}, pem=pem) as service:
+        assert asyncio.run(asked(service.address, pem[pem.index("-----BEGIN CERTIFICATE"):])).answer == answer
+        stranger = asyncio.run(asked(service.address, other[other.index("-----BEGIN CERTIFICATE"):]))
+    assert (stranger.answer, "certificate verify failed" in stranger.detail.lower()) == ("no", True)
