@@ -105,7 +105,8 @@ def _encrypted(listen: str, instance: Instance, topology: Topology, site: Site) 
         line("bind", f"{listen}:{site.port(tls.PORT)}", "ssl", "crt", site.path(instance.host, CERTIFICATE), "alpn", speaks,
              "ssl-min-ver", f"TLSv{wanted.minimum}"),
         *((redirect,) if wanted.redirect else ()),
-        line("http-request", "set-header", "X-Forwarded-Proto", "https", "if", *secure),
+        line("http-request", "set-header", "X-Forwarded-Proto", "%[ssl_fc,iif(https,http)]",
+             why="Always, or a visitor of port 80 could claim to be encrypted."),
     )
 
 
