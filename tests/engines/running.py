@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from helpers import balanced
 from test_real_checkers import placed, site
@@ -23,7 +23,8 @@ from holdfast.topology.model import Uses
 
 
 class Server(ThreadingHTTPServer):
-    """`status` is what it answers to anything but /ready; "hang up" closes the connection instead, "slow" takes 0.6 s."""
+    """`status` is what it answers to anything but /ready; "hang up" closes the connection instead, "slow" takes 0.6 s,
+    "hang" 4 s."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -66,8 +67,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Upgrade"):
             self._echo()
             return
-        if self.server.status == "slow" and not ready:
-            time.sleep(0.6)
+        if not ready:
+            time.sleep({"slow": 0.6, "hang": 4.0}.get(self.server.status, 0.0))
         body = self.server.name.encode()
         self.send_response(200 if ready or not self.server.status.isdigit() else int(self.server.status))
         self.send_header("Content-Length", str(len(body)))
@@ -140,6 +141,32 @@ class Service:
             status, body = self.ask(path, **headers)
             found[body if status == 200 else f"status {status}"] += 1
         return found
+
+    @contextmanager
+    def asked_all_the_while(self) -> Iterator[list[tuple[int, float]]]:
+        """Status and duration in seconds of every answer while the body of the `with` runs, one question after the other."""
+        seen: list[tuple[int, float]] = []
+        done = Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                began_s = time.monotonic()
+                seen.append((self.ask()[0], time.monotonic() - began_s))
+
+        asking = Thread(target=ask)
+        asking.start()
+        try:
+            yield seen
+        finally:
+            done.set()
+            asking.join(10)
+
+    def restart(self, name: str, gone_s: float) -> None:
+        """A server is killed, and another one is there after `gone_s` seconds."""
+        old = self.servers[name]
+        old.stop()
+        time.sleep(gone_s)
+        self.servers[name] = Server(name, str(old.server_address[0]))
 
     def hits(self, method: str) -> int:
         return sum(server.seen[method] for server in self.servers.values())

@@ -1,5 +1,7 @@
 """What was asked for is what clients of the real programs see."""
 
+import os
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +82,36 @@ def test_when_the_balancer_dies_the_next_one_sends_the_visitor_to_the_same_serve
         after = visits(service, (4, 5, 0, 3, 1, 2))
     assert {len(servers) for servers in before.values()} == {1}
     assert after == before
+
+
+@every
+def test_servers_killed_and_started_one_after_the_other_cost_no_visitor_an_answer(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, retry_after="300ms") as service, service.asked_all_the_while() as seen:
+        for name in ("web1", "web2", "web3"):
+            service.restart(name, gone_s=0.4)
+            time.sleep(0.3)
+    assert len(seen) > 30
+    assert {status for status, _ in seen} == {200}
+
+
+@every
+def test_a_server_that_hangs_costs_no_visitor_an_answer_and_none_waits_for_it(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, retry_after="200ms") as service, service.asked_all_the_while() as seen:
+        service.servers["web2"].status = "hang"
+        time.sleep(1.5)
+        service.servers["web2"].status = "200"
+    assert {status for status, _ in seen} == {200}
+    assert max(took_s for _, took_s in seen) < 2, "it hangs for 4 s"
+
+
+@pytest.mark.parametrize(("engine", "told"), [("nginx", signal.SIGHUP), ("haproxy", signal.SIGUSR2)])
+def test_a_reload_under_load_costs_no_visitor_an_answer(tmp_path: Path, engine: str, told: int):
+    with running(engine, tmp_path) as service, service.asked_all_the_while() as seen:
+        for _ in range(3):
+            os.kill(service.balancers[0].pid, told)
+            time.sleep(0.5)
+    assert len(seen) > 30
+    assert {status for status, _ in seen} == {200}
 
 
 @every
