@@ -19,7 +19,7 @@ from holdfast.faults.catalogue import FAULTS
 from holdfast.topology.schema import schema
 
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
-COMMON_TIER = ("engine", "replicas", "on", "vip", "routes", "uses", "program", "config", "vip_config")
+COMMON_TIER = ("engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "program", "config", "vip_config")
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,16 @@ EVERYTHING = {
 CALLS = Uses(timeout="5s", retries=1, ejection={"failures": 4, "for": "8s"})
 CASES |= {f"balanced-{engine}": (balanced(engine, CALLS, **EVERYTHING), PRODUCTION) for engine in BALANCERS}
 NEWER = replace(PRODUCTION, programs={"nginx": Program(name="nginx", path="/usr/sbin/nginx", version="1.29.6", source="PATH")})
+TWO = replace(pages(), tiers={
+    **pages().tiers, "entry": pages().tiers["entry"].model_copy(update={"second_vip": IPv4Address("10.0.1.101")}),
+})
+CASES |= {"two-addresses": (TWO, PRODUCTION)}
 ENCRYPTED = {f"tls-{engine}": (balanced(engine, tls={}), PRODUCTION) for engine in BALANCERS}
 CASES |= {**ENCRYPTED, "tls-nginx-1.29": (balanced("nginx", tls={}), NEWER)}
 COOKIE = {"sessions": {"by": "cookie", "cookie": "SHOP"}}
 CASES |= {"nginx-1.29": (balanced("nginx", **COOKIE), NEWER)}
 ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
-ONLY |= {"nginx-1.29": ("entry",), "tls-nginx-1.29": ("entry",), **{case: ("entry",) for case in ENCRYPTED}}
+ONLY |= {case: ("entry",) for case in ("nginx-1.29", "tls-nginx-1.29", *ENCRYPTED)} | {"two-addresses": ("entry-vip",)}
 ONLY |= {f"balanced-{engine}": ("entry",) for engine in BALANCERS}
 """Where the files of the other tiers are golden elsewhere already."""
 

@@ -1,12 +1,15 @@
 """How answers of real programs are read, and what a planned change looks like."""
 
 import json
+import re
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from helpers import PRODUCTION, classic, shop
 
 from holdfast.engines import command, etcd, haproxy, keepalived, patroni, routing
 from holdfast.engines.catalogue import ENGINES
+from holdfast.plan import reach
 from holdfast.topology.model import Uses
 
 
@@ -84,6 +87,18 @@ def test_clients_find_a_balancer_at_the_usual_ports():
 
 def test_the_active_balancer_is_the_one_that_holds_the_virtual_ip():
     assert keepalived.questions(first(classic(), "entry-vip"), classic()).holds == "10.0.1.100"
+
+
+def test_of_two_addresses_each_host_is_at_home_with_one_and_clients_know_both():
+    whole = classic()
+    entry = whole.tiers["entry"].model_copy(update={"second_vip": IPv4Address("10.0.1.101")})
+    both = replace(whole, tiers={**whole.tiers, "entry": entry})
+    texts = [keepalived.files(each, both, PRODUCTION)[keepalived.FILE].text for each in both.instances_of("entry-vip")]
+    priorities = [re.findall(r"priority (\d+)", text) for text in texts]
+    assert priorities == [["150", "149"], ["149", "150"]]
+    assert [re.findall(r"virtual_router_id (\d+)", text) for text in texts] == [["51", "52"]] * 2
+    assert "nopreempt" not in texts[0]
+    assert both.addresses_of("entry") == reach(both, PRODUCTION, "entry") == ("10.0.1.100", "10.0.1.101")
 
 
 def test_a_program_is_told_where_its_database_is_and_its_secret_only_by_name():

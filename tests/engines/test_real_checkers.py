@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,10 @@ def test_the_verifier_that_we_call_does_refuse_a_wrong_file(
     assert verdict(placed(replace(process, files=broken), place)).returncode != 0
 
 
-def test_keepalived_accepts_its_file(tmp_path: Path):
+@pytest.mark.parametrize("second", [None, IPv4Address("10.0.1.101")])
+def test_keepalived_accepts_its_file(tmp_path: Path, second: IPv4Address | None):
     whole = classic()
+    whole = replace(whole, tiers={**whole.tiers, "entry": whole.tiers["entry"].model_copy(update={"second_vip": second})})
     place = replace(site(tmp_path, whole, "keepalived"), shares_network=False, addresses={})
     process = ENGINES["keepalived"].process(whole.instances_of("entry-vip")[0], whole, place)
     wires = [name for _, name in socket.if_nameindex() if name != "lo"]

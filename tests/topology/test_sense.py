@@ -60,6 +60,9 @@ def test_the_shop_makes_sense(tmp_path):
     (("10.0.1.100", "10.0.2.100"), ["10:5 the virtual IP 10.0.2.100 is outside of the network 10.0.1.0/24"]),
     (("10.0.1.100", "10.0.1.255"), ["10:5 the virtual IP 10.0.1.255 is outside of the network 10.0.1.0/24"]),
     (("10.0.1.100", "10.0.1.31"), ["10:5 the virtual IP 10.0.1.31 belongs to db1 already"]),
+    (("vip: 10.0.1.100", "vip: 10.0.1.100\n    second_vip: 10.0.1.100"), [
+        "11:5 the virtual IP 10.0.1.100 belongs to the tier entry already"]),
+    (("vip: 10.0.1.100", "second_vip: 10.0.1.100"), ["10:5 there is no first virtual IP beside the second"]),
     (("replicas: 3, run", "vip: 10.0.1.100, run"), ["12:26 the virtual IP 10.0.1.100 belongs to the tier entry already"]),
     (("replicas: 3, run", "replicas: 70, run"), []),
     (("{client: {zone: a}}", "{" + ", ".join(f"c{n}c: " for n in range(60)) + ", client: }"), [

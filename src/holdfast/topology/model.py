@@ -101,6 +101,8 @@ class Tier(Declared):
     """Share the hosts of this tier."""
     vip: IPv4Address | None = None
     """A virtual IP in front of the tier; keepalived moves it."""
+    second_vip: IPv4Address | None = None
+    """Another one, at home on the last host as the first is on the first: both work, and each takes the other's over."""
     routes: Mapping[str, str] = {}
     """Protocol to tier, for balancers: `{http: web, postgres: db}`."""
     uses: Mapping[str, Uses] = {}
@@ -112,6 +114,11 @@ class Tier(Declared):
     vip_config: Path | None = None
     """The same for keepalived, beside `vip:`."""
     settings: Any = None
+
+    @property
+    def vips(self) -> tuple[IPv4Address, ...]:
+        """None, one or two."""
+        return tuple(each for each in (self.vip, self.second_vip) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +223,8 @@ class Topology:
     def addresses_of(self, name: str) -> tuple[str, ...]:
         """What the name of a tier or host stands for: its virtual IP, else every address, to be tried in order."""
         if name in self.tiers:
-            vip = self.tiers[name].vip
-            return (str(vip),) if vip else tuple(instance.address for instance in self.instances_of(name))
+            vips = self.tiers[name].vips
+            return tuple(map(str, vips)) if vips else tuple(instance.address for instance in self.instances_of(name))
         return tuple(place.address for place in self.places if place.name == name)
 
     def users_of(self, tier: str) -> tuple[str, ...]:
