@@ -48,9 +48,10 @@ def run(engine: str, folder: Path, seed: int) -> list[dict]:
     (folder / "topology.yaml").write_text(topology(engine))
     words = ["drill", str(folder), "--json", "--seed", str(seed), "--runs", str(folder / "runs")]
     done = subprocess.run([sys.executable, "-m", "holdfast", *words], capture_output=True, text=True)
-    if not done.stdout:
-        sys.exit(f"{engine}: the run failed with {done.returncode}:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout)["drills"]
+    found = json.loads(done.stdout) if done.stdout else {}
+    if "drills" not in found:
+        sys.exit(f"{engine}: the run failed with {done.returncode}:\n{done.stderr[-3000:]}{done.stdout[-3000:]}")
+    return found["drills"]
 
 
 def measured(seen: Seen, engines: list[str]) -> Iterator[str]:
