@@ -3,15 +3,18 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import BALANCERS
+from helpers import BALANCERS, PRODUCTION, balanced
 from running import running
 
-from holdfast.topology.model import Uses
+from holdfast.engines import keepalived
+from holdfast.topology.model import Tier, Uses
 
 pytestmark = pytest.mark.real
 every = pytest.mark.parametrize("engine", BALANCERS)
@@ -201,3 +204,23 @@ def test_an_upgraded_connection_may_be_silent_for_longer_than_a_get(tmp_path: Pa
         time.sleep(0.5)
         wire.sendall(b"anybody there?\n")
         assert wire.recv(4096) == b"anybody there?\n"
+
+
+@every
+def test_the_script_that_moves_the_virtual_ip_says_yes_of_a_balancer_that_lives_and_no_of_one_that_died(
+    tmp_path: Path, engine: str
+):
+    whole = balanced(engine)
+    vip = Tier(engine="keepalived", replicas=2, on="entry", settings=keepalived.Settings())
+    whole = replace(whole, tiers={**whole.tiers, "entry-vip": vip})
+    script = keepalived.files(whole.instances_of("entry-vip")[0], whole, PRODUCTION)[keepalived.CHECK].text
+
+    def said(address: str) -> int:
+        # Here all hosts share one network, so the balancer's own address stands in for its loopback.
+        return subprocess.run(["bash", "-c", script.replace("127.0.0.1", address)], capture_output=True, timeout=5).returncode
+
+    with running(engine, tmp_path, balancers=2) as service:
+        assert said(service.address) == 0
+        dead = service.address
+        service.kill_the_balancer()
+        assert said(dead) != 0

@@ -135,7 +135,7 @@ def _check(instance: Instance, topology: Topology, site: Site) -> str:
         *comments,
         "# Ends with 0 only if the balancer's own loop answers; a process that merely exists may hang.",
         f"exec 3<>/dev/tcp/127.0.0.1/{site.port(port)} || exit 1",
-        f"printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' {shlex.quote(path)} >&3",
+        f"printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' {shlex.quote(path)} >&3",
         "read -r -t 0.8 answer <&3 || exit 1",
         '[[ $answer == HTTP/*" 200"* ]]',
         "",
