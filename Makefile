@@ -1,7 +1,8 @@
 # Everything a person types here.  Nothing but `make engines` needs root, and only that one installs anything outside of .venv.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: soak help install demo test engines bench bench-rehearsal bench-predict bench-runtime bench-election bench-watch reference lint clean
+.PHONY: soak help install demo test engines bench bench-rehearsal bench-balancers bench-predict bench-runtime bench-election \
+	bench-watch reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -26,7 +27,7 @@ soak:  ## the long proofs, which `make test` leaves out; goes on where it stoppe
 engines:  ## install HAProxy, nginx, keepalived, etcd and PostgreSQL of Debian or Ubuntu (root or sudo); ARGS=--dry-run shows it only, --tests adds Redis for the tests
 	@tools/engines.sh $(ARGS)
 
-bench: bench-rehearsal bench-predict bench-runtime bench-election bench-watch  ## measure all goals on this machine; each of them also alone
+bench: bench-rehearsal bench-balancers bench-predict bench-runtime bench-election bench-watch  ## measure all goals on this machine; each of them also alone
 
 bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 	@tools/venv.sh engines,shop
@@ -35,6 +36,10 @@ bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 bench-predict:  ## fault trees, samples, years by chance; PREDICT_ARGS="--repeat 9"
 	@tools/venv.sh engines,predict
 	@.venv/bin/python -m tools.bench_predict $(PREDICT_ARGS)
+
+bench-balancers:  ## each rendered balancer beside the plainest config of the same program; needs wrk; BALANCERS_ARGS="--rounds 5"
+	@tools/venv.sh engines,shop
+	@.venv/bin/python -m tools.bench_balancers $(BALANCERS_ARGS)
 
 bench-runtime:  ## holdfast.runtime beside its pinned peers, as ratios to a bare call; RUNTIME_ARGS="--rounds 5"
 	@tools/venv.sh bench

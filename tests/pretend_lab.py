@@ -61,6 +61,7 @@ class PretendLab:
         """What was asked of it: when, which verb, of whom."""
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
+        self.written: dict[tuple[str, str], str] = {}
         self._heard: asyncio.Queue[Happening] = asyncio.Queue()
         self._numbers = iter(range(1, 1_000_000))
         self.machines = {host.name: Machine(powered=not host.spare) for host in blueprint.hosts}
@@ -136,6 +137,8 @@ class PretendLab:
 
     async def signal(self, process: str, signal: str, inner: str = "") -> None:
         self.did.append((self.now_s(), signal, f"{process}:{inner}" if inner else process))
+        if signal in ("HUP", "USR2"):
+            return  # it reads its files again, and has none
         assert signal == "KILL", "no other is pretended"
         if process in self.deaf:
             return
@@ -212,6 +215,9 @@ class PretendLab:
         if not self.machines[host].powered:
             raise HostGone(f"{host} has no power")
         return frozenset({self.blueprint.host(host).address})
+
+    async def write(self, host: str, path: str, text: str, *, mode: int = 0o644) -> None:
+        self.written[host, path] = text
 
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
         if list(argv) == ["cat", "/proc/net/tcp"]:

@@ -13,13 +13,15 @@ from typing import Any
 from holdfast.cli.service import kinds
 from holdfast.drills import suites
 from holdfast.drills.drill import MANY
+from holdfast.engines import intent
 from holdfast.engines.catalogue import ENGINES
 from holdfast.faults.catalogue import FAULTS
 from holdfast.topology.schema import schema
 
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
 COMMON_TIER = (
-    "engine", "replicas", "on", "vip", "routes", "uses", "capacity", "demand", "reliability", "program", "config", "vip_config",
+    "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "capacity", "demand", "reliability", "program", "config",
+    "vip_config",
 )
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")
@@ -82,7 +84,11 @@ def reference() -> str:
     parts += ["## objectives\n", "Of the whole file, or of one drill.\n", _table(defs["Objectives"]["properties"], (), defs)]
     parts += ["## clients\n", _table(defs["client"]["properties"], (), defs)]
     parts += ["## tiers\n", _of(defs["engine-command"], COMMON_TIER, defs), "`uses: {TIER: ...}` takes\n"]
-    parts += [_table(defs["Uses"]["properties"], (), defs)]
+    parts += [_table(defs["Uses"]["properties"], (), defs), "`ejection` of it takes\n"]
+    parts += [_table(defs["Ejection"]["properties"], (), defs)]
+    parts += ["### balance\n", _doc(intent), _table(defs["Balance"]["properties"], (), defs)]
+    for key, name in (("check", "Check"), ("sessions", "Sessions"), ("rate_limit", "RateLimit")):
+        parts += [f"`{key}` of it takes\n", _table(defs[name]["properties"], tuple(defs[name].get("required", ())), defs)]
     for name, engine in ENGINES.items():
         parts += [f"### engine: {name}\n", _doc(engine), _of(defs[f"engine-{name}"], COMMON_TIER, defs, without=True)]
     parts += _likely(defs)

@@ -90,6 +90,9 @@ class Process:
     inner: Mapping[str, str] = field(default_factory=dict)
     """Processes that this one runs and a fault may strike: name to the path of a pid file (first line)."""
     stop_signal: str = "TERM"
+    ends_group: bool = False
+    """When it has ended, what is left of its process group is killed before the next start: systemd's KillMode=control-group.
+    False is KillMode=process, as for a program whose children outlive it on purpose."""
     reads_only: tuple[str, ...] = ()
     """Paths on this machine that the program must be able to read inside the lab (the user's own program)."""
 

@@ -77,8 +77,8 @@ def moves_address(topology: Topology, tier: str) -> bool:
 def reach(topology: Topology, site: Site, name: str) -> tuple[str, ...]:
     """Where the name of a tier or host is found at this site: its virtual IP, else every address, to be tried in order."""
     tier = topology.tiers.get(name)
-    if tier is not None and tier.vip and not site.shares_network:
-        return (str(tier.vip),)
+    if tier is not None and tier.vips and not site.shares_network:
+        return tuple(map(str, tier.vips))
     if tier is not None:
         return tuple(site.address(instance.host, instance.address) for instance in topology.instances_of(name))
     return tuple(site.address(place.name, place.address) for place in topology.places if place.name == name)

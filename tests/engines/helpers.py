@@ -4,12 +4,14 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from holdfast.blueprint import Program, Site
-from holdfast.engines import command, envoy, etcd, haproxy, keepalived, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni
+from holdfast.engines.intent import Balance
 from holdfast.topology.model import Client, Tier, Topology, Uses
 
 FAKE_PROGRAMS = {
     "envoy": ("/usr/local/bin/envoy", "1.40.0"),
     "haproxy": ("/usr/sbin/haproxy", "2.6.12"),
+    "nginx": ("/usr/sbin/nginx", "1.22.1"),
     "keepalived": ("/usr/sbin/keepalived", "2.2.7"),
     "etcd": ("/usr/bin/etcd", "3.5.16"),
     "patroni": ("/usr/bin/patroni", "4.1.5"),
@@ -62,3 +64,52 @@ def classic() -> Topology:
     )
     vip = Tier(engine="keepalived", replicas=2, on="entry", settings=keepalived.Settings())
     return topology(**{"entry": entry, "entry-vip": vip, "web": web(), "db": db(), "etcd": store()})
+
+
+def pages() -> Topology:
+    """nginx with a virtual IP in front of web hosts; a database has another way in."""
+    entry = Tier(
+        engine="nginx", replicas=2, routes={"http": "web"}, vip=IPv4Address("10.0.1.100"), settings=nginx.Settings(),
+    )
+    vip = Tier(engine="keepalived", replicas=2, on="entry", settings=keepalived.Settings())
+    return topology(**{"entry": entry, "entry-vip": vip, "web": web(), "db": db(), "etcd": store()})
+
+
+BALANCERS = {"nginx": nginx, "haproxy": haproxy, "envoy": envoy}
+
+ASKED_FOR: dict[str, dict[str, object]] = {
+    "round_robin": {"strategy": "round_robin", "weights": {"web1": 3}},
+    "least_connections": {"strategy": "least_connections"},
+    "random_two": {"strategy": "random_two"},
+    "source": {"strategy": "source"},
+    "uri": {"strategy": "consistent_hash"},
+    "header": {"strategy": "consistent_hash", "hash_on": "header X-Tenant"},
+    "bounded": {"strategy": "consistent_hash", "hash_on": "source", "bounded_load": 125},
+    "maglev": {"strategy": "maglev"},
+    "first": {"strategy": "first", "server_connections": 100},
+    "slow": {"slow_start": "10s"},
+    "queue": {"server_connections": 50, "queue_timeout": "500ms"},
+    "backups": {"backups": ["web3"], "server_connections": 50},
+    "zone": {"prefer_zone": True},
+    "check": {"check": {"path": "/alive", "host": "shop.example", "status": "200-299", "fast_interval": "100ms"}},
+    "cookie": {"sessions": {"by": "cookie", "cookie": "SHOP"}},
+    "by_address": {"sessions": {"by": "source", "ttl": "30m"}},
+    "rate": {"rate_limit": {"requests": 100, "burst": 50}},
+    "websocket": {"websocket": True, "retry_after": "300ms"},
+}
+"""A name for each thing that a user may ask a balancer for, and how."""
+
+CANNOT = {
+    ("nginx", name) for name in ("bounded", "maglev", "first", "slow", "queue", "check")
+} | {("haproxy", "maglev"), ("envoy", "first"), ("envoy", "queue")}
+"""Who cannot do what.  Sessions by cookie depend on nginx's version."""
+
+
+def balanced(engine: str, uses: Uses | None = None, tls: dict[str, object] | None = None, **balance: object) -> Topology:
+    """Two balancers that spread requests over three web hosts as `balance` says."""
+    settings = BALANCERS[engine].Settings(balance=Balance(**balance), tls=tls)
+    called = {"web": uses} if uses else {}
+    return topology(
+        entry=Tier(engine=engine, replicas=2, routes={"http": "web"}, uses=called, settings=settings),
+        web=Tier(engine="command", replicas=3, settings=command.Settings(run="python3 app.py", health="/ready")),
+    )

@@ -2,14 +2,15 @@
 
 import os
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from helpers import PRODUCTION, classic, shop
+from helpers import BALANCERS, PRODUCTION, balanced, classic, pages, shop
 
-from holdfast.blueprint import Site
+from holdfast.blueprint import Program, Site
 from holdfast.engines.catalogue import ENGINES
-from holdfast.topology.model import Topology
+from holdfast.topology.model import Topology, Uses
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -19,7 +20,29 @@ def loopback(topology: Topology) -> Site:
     return replace(PRODUCTION, lab="loopback", prefix="/tmp/lab", addresses=addresses, shares_network=True, low_ports=False)
 
 
-CASES = {"shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop()))}
+CASES = {
+    "shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop())),
+    "pages": (pages(), PRODUCTION), "pages-loopback": (pages(), loopback(pages())),
+}
+EVERYTHING = {
+    "weights": {"web1": 3}, "server_connections": 50, "retry_after": "300ms", "websocket": True, "prefer_zone": True,
+    "rate_limit": {"requests": 100, "burst": 50},
+}
+CALLS = Uses(timeout="5s", retries=1, ejection={"failures": 4, "for": "8s"})
+CASES |= {f"balanced-{engine}": (balanced(engine, CALLS, **EVERYTHING), PRODUCTION) for engine in BALANCERS}
+NEWER = replace(PRODUCTION, programs={"nginx": Program(name="nginx", path="/usr/sbin/nginx", version="1.29.6", source="PATH")})
+TWO = replace(pages(), tiers={
+    **pages().tiers, "entry": pages().tiers["entry"].model_copy(update={"second_vip": IPv4Address("10.0.1.101")}),
+})
+CASES |= {"two-addresses": (TWO, PRODUCTION)}
+ENCRYPTED = {f"tls-{engine}": (balanced(engine, tls={}), PRODUCTION) for engine in BALANCERS}
+CASES |= {**ENCRYPTED, "tls-nginx-1.29": (balanced("nginx", tls={}), NEWER)}
+COOKIE = {"sessions": {"by": "cookie", "cookie": "SHOP"}}
+CASES |= {"nginx-1.29": (balanced("nginx", **COOKIE), NEWER)}
+ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
+ONLY |= {case: ("entry",) for case in ("nginx-1.29", "tls-nginx-1.29", *ENCRYPTED)} | {"two-addresses": ("entry-vip",)}
+ONLY |= {f"balanced-{engine}": ("entry",) for engine in BALANCERS}
+"""Where the files of the other tiers are golden elsewhere already."""
 
 
 def rendered(case: str) -> dict[str, str]:
@@ -27,6 +50,7 @@ def rendered(case: str) -> dict[str, str]:
     return {
         f"{instance.host}{path}": file.text
         for instance in topology.instances
+        if instance.tier in ONLY.get(case, topology.tiers)
         for path, file in ENGINES[instance.engine].files(instance, topology, site).items()
     }
 

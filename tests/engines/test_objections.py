@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from helpers import classic, db, shop, store, topology, web
+from helpers import classic, db, pages, shop, store, topology, web
 
-from holdfast.engines import command, envoy, etcd, haproxy, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, nginx, patroni
 from holdfast.engines.catalogue import ENGINES
 from holdfast.topology.model import Tier, Topology, Uses
 
@@ -18,7 +18,7 @@ def with_tier(name: str, tier: Tier) -> Topology:
     return replace(shop(), tiers={**shop().tiers, name: tier})
 
 
-@pytest.mark.parametrize("whole", [shop(), classic()])
+@pytest.mark.parametrize("whole", [shop(), classic(), pages()])
 def test_nothing_is_said_of_a_sound_service(whole: Topology):
     assert {tier: told(whole, tier) for tier in whole.tiers if tier != "web"} == {
         tier: "" for tier in whole.tiers if tier != "web"
@@ -71,12 +71,29 @@ def test_a_database_with_one_replica_has_nowhere_to_go():
     ({"mysql": "db"}, "no balancer here speaks 'mysql'"),
     ({"postgres": "etcd"}, "does not speak postgres"),
 ])
-@pytest.mark.parametrize("engine", [envoy, haproxy])
+@pytest.mark.parametrize("engine", [envoy, haproxy, nginx])
 def test_a_balancer_that_could_reach_nobody_is_objected_to(engine, routes: dict[str, str], said: str):
     name = engine.__name__.rsplit(".", 1)[1]
     changed = with_tier("entry", Tier(engine=name, routes=routes, settings=engine.Settings()))
     assert said in told(changed, "entry")
     engine.ports("entry", changed)  # answers although the routes are wrong
+
+
+def test_nginx_is_not_trusted_with_a_database_and_the_others_are_named():
+    entry = Tier(engine="nginx", routes={"postgres": "db"}, settings=nginx.Settings())
+    said = told(with_tier("entry", entry), "entry")
+    assert "would send writes to standbys" in said
+    assert "haproxy or envoy" in said
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"fail_timeout": "1500ms"}, "in whole seconds, not 1.5s"),
+    ({"retry_after": 0}, "use 1ms or more for retry_after"),
+    ({"connect_timeout": "80s"}, "the kernel gives a connection up after about 75 s"),
+])
+def test_a_number_that_means_something_else_to_nginx_is_objected_to(settings: dict[str, object], said: str):
+    entry = Tier(engine="nginx", routes={"http": "web"}, settings=nginx.Settings(**settings))
+    assert said in told(with_tier("entry", entry), "entry")
 
 
 def test_a_virtual_ip_on_one_host_is_objected_to():

@@ -132,3 +132,19 @@ def test_a_program_of_the_users_has_no_config_to_replace(tmp_path: Path):
     )
     (folder / "own.cfg").write_text("x")
     assert "command has no config that holdfast could replace" in refused(folder)
+
+
+@pytest.mark.parametrize(("own", "told"), [
+    (ODD, ("-g", "daemon off; user root;")),
+    ("user www-data;\nevents {}\n", ("-g", "daemon off;")),
+    ("  daemon off;\nuser www-data;\n# daemon on;\n", ()),
+    ("http { user_agent x; }\n# user nobody;\n", ("-g", "daemon off; user root;")),
+])
+def test_nginx_is_told_nothing_that_its_own_config_says_already(tmp_path: Path, own: str, told: tuple[str, ...]):
+    folder = with_own(tmp_path, "entry", "config: ./own.conf", own_dot_conf=own)
+    text = (folder / "topology.yaml").read_text().replace("haproxy", "nginx").replace("postgres: db", "http: web")
+    web = "tiers:\n  web: {engine: command, run: \"true\", uses: {db: }}\n"
+    (folder / "topology.yaml").write_text(text.replace("tiers:\n", web).replace("through: entry", "every: 20ms"))
+    process = plan(sensible(str(folder)), PRODUCTION).process("entry1/nginx")
+    assert process.argv[5:] == told
+    assert process.files[ENGINES["nginx"].FILE].text == own

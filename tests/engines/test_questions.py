@@ -1,11 +1,16 @@
 """How answers of real programs are read, and what a planned change looks like."""
 
 import json
+import re
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 from helpers import PRODUCTION, classic, shop
 
 from holdfast.engines import command, etcd, haproxy, keepalived, patroni, routing
 from holdfast.engines.catalogue import ENGINES
+from holdfast.plan import reach
+from holdfast.topology.model import Uses
 
 
 def first(topology, tier):
@@ -84,6 +89,18 @@ def test_the_active_balancer_is_the_one_that_holds_the_virtual_ip():
     assert keepalived.questions(first(classic(), "entry-vip"), classic()).holds == "10.0.1.100"
 
 
+def test_of_two_addresses_each_host_is_at_home_with_one_and_clients_know_both():
+    whole = classic()
+    entry = whole.tiers["entry"].model_copy(update={"second_vip": IPv4Address("10.0.1.101")})
+    both = replace(whole, tiers={**whole.tiers, "entry": entry})
+    texts = [keepalived.files(each, both, PRODUCTION)[keepalived.FILE].text for each in both.instances_of("entry-vip")]
+    priorities = [re.findall(r"priority (\d+)", text) for text in texts]
+    assert priorities == [["150", "149"], ["149", "150"]]
+    assert [re.findall(r"virtual_router_id (\d+)", text) for text in texts] == [["51", "52"]] * 2
+    assert "nopreempt" not in texts[0]
+    assert both.addresses_of("entry") == reach(both, PRODUCTION, "entry") == ("10.0.1.100", "10.0.1.101")
+
+
 def test_a_program_is_told_where_its_database_is_and_its_secret_only_by_name():
     process = command.process(first(shop(), "web"), shop(), PRODUCTION)
     lines = process.files[process.environment_file].text.splitlines()
@@ -91,6 +108,18 @@ def test_a_program_is_told_where_its_database_is_and_its_secret_only_by_name():
     assert "PGTARGETSESSIONATTRS=read-write" in lines
     assert "PGPASSWORD=secret://db-app" in lines
     assert process.files[process.environment_file].mode == 0o600
+
+
+def test_a_program_is_told_the_whole_policy_by_which_it_calls_another():
+    whole = shop()
+    uses = {"db": Uses(timeout="2s", retries=1, retry_budget="20%", max_pending=64, ejection={"failures": 4, "for": "8s"})}
+    changed = replace(whole, tiers={**whole.tiers, "web": whole.tiers["web"].model_copy(update={"uses": uses})})
+    process = command.process(first(changed, "web"), changed, PRODUCTION)
+    told = [line for line in process.files[process.environment_file].text.splitlines() if line.startswith("HOLDFAST_DB")]
+    assert told == [
+        "HOLDFAST_DB_TIMEOUT_S=2", "HOLDFAST_DB_RETRIES=1", "HOLDFAST_DB_RETRY_BUDGET=0.2", "HOLDFAST_DB_MAX_PENDING=64",
+        "HOLDFAST_DB_EJECTION_FAILURES=4", "HOLDFAST_DB_EJECTION_FOR_S=8", "HOLDFAST_DB_EJECTION_MOST=0.5",
+    ]
 
 
 def test_a_relative_program_is_beside_the_topology_and_a_bare_name_is_looked_up():

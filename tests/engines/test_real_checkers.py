@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from helpers import PRODUCTION, classic, shop
+from helpers import PRODUCTION, classic, pages, shop
 
 from holdfast.blueprint import Process, Program, Site
 from holdfast.engines.catalogue import ENGINES
@@ -48,6 +49,8 @@ def placed(process: Process, place: Site) -> Process:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.text)
         target.chmod(file.mode)
+    for directory in process.directories:
+        Path(place.path(process.host, directory)).mkdir(parents=True, exist_ok=True)
     return process
 
 
@@ -58,8 +61,9 @@ def verdict(process: Process) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("whole", "tier", "names"), [
     (shop(), "entry", ("envoy",)),
     (classic(), "entry", ("haproxy",)),
+    (pages(), "entry", ("nginx",)),
     (shop(), "db", ("patroni", "postgres")),
-], ids=["envoy", "haproxy", "patroni"])
+], ids=["envoy", "haproxy", "nginx", "patroni"])
 def test_the_programs_own_verifier_accepts_the_file(tmp_path: Path, whole: Topology, tier: str, names: tuple[str, ...]):
     place = site(tmp_path, whole, *names)
     instance = whole.instances_of(tier)[0]
@@ -72,8 +76,9 @@ def test_the_programs_own_verifier_accepts_the_file(tmp_path: Path, whole: Topol
 @pytest.mark.parametrize(("whole", "tier", "names", "good", "bad"), [
     (shop(), "entry", ("envoy",), "lb_policy: LEAST_REQUEST", "lb_policy: LEAST"),
     (classic(), "entry", ("haproxy",), "retries 2", "retrys 2"),
+    (pages(), "entry", ("nginx",), "least_conn;", "least_con;"),
     (shop(), "db", ("patroni", "postgres"), "loop_wait: 1", "loop_wait: 0"),
-], ids=["envoy", "haproxy", "patroni"])
+], ids=["envoy", "haproxy", "nginx", "patroni"])
 def test_the_verifier_that_we_call_does_refuse_a_wrong_file(
     tmp_path: Path, whole: Topology, tier: str, names: tuple[str, ...], good: str, bad: str,
 ):
@@ -85,8 +90,10 @@ def test_the_verifier_that_we_call_does_refuse_a_wrong_file(
     assert verdict(placed(replace(process, files=broken), place)).returncode != 0
 
 
-def test_keepalived_accepts_its_file(tmp_path: Path):
+@pytest.mark.parametrize("second", [None, IPv4Address("10.0.1.101")])
+def test_keepalived_accepts_its_file(tmp_path: Path, second: IPv4Address | None):
     whole = classic()
+    whole = replace(whole, tiers={**whole.tiers, "entry": whole.tiers["entry"].model_copy(update={"second_vip": second})})
     place = replace(site(tmp_path, whole, "keepalived"), shares_network=False, addresses={})
     process = ENGINES["keepalived"].process(whole.instances_of("entry-vip")[0], whole, place)
     wires = [name for _, name in socket.if_nameindex() if name != "lo"]

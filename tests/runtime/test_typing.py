@@ -15,8 +15,8 @@ SOURCE = HERE.parents[1] / "src"
 # Third parties without types of their own, of which mypy needs stubs to judge the adapters.
 STUBS = ("grpc-stubs", "grpc_health-stubs", "requests-stubs")
 CLIENTS = (
-    "aiohttp", "grpc", "grpc_health", "httpx", "kubernetes", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis", "requests",
-    "sqlalchemy",
+    "aiohttp", "grpc", "grpc_health", "httpx", "kubernetes", "limits", "opentelemetry", "prometheus_client", "psycopg", "redis",
+    "requests", "sqlalchemy",
 )
 
 

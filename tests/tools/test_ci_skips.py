@@ -91,4 +91,4 @@ def test_every_line_of_the_real_list_names_tests_that_are_there() -> None:
     lines = [line for line in (CI / "permitted-skips").read_text().splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
-        assert (CI.parent / line.partition("::")[0]).is_file(), line
+        assert (CI.parent / line.partition(" | ")[0].partition("::")[0]).is_file(), line

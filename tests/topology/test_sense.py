@@ -60,6 +60,9 @@ def test_the_shop_makes_sense(tmp_path):
     (("10.0.1.100", "10.0.2.100"), ["10:5 the virtual IP 10.0.2.100 is outside of the network 10.0.1.0/24"]),
     (("10.0.1.100", "10.0.1.255"), ["10:5 the virtual IP 10.0.1.255 is outside of the network 10.0.1.0/24"]),
     (("10.0.1.100", "10.0.1.31"), ["10:5 the virtual IP 10.0.1.31 belongs to db1 already"]),
+    (("vip: 10.0.1.100", "vip: 10.0.1.100\n    second_vip: 10.0.1.100"), [
+        "11:5 the virtual IP 10.0.1.100 belongs to the tier entry already"]),
+    (("vip: 10.0.1.100", "second_vip: 10.0.1.100"), ["10:5 there is no first virtual IP beside the second"]),
     (("replicas: 3, run", "vip: 10.0.1.100, run"), ["12:26 the virtual IP 10.0.1.100 belongs to the tier entry already"]),
     (("replicas: 3, run", "replicas: 70, run"), []),
     (("{client: {zone: a}}", "{" + ", ".join(f"c{n}c: " for n in range(60)) + ", client: }"), [
@@ -72,6 +75,8 @@ def test_the_shop_makes_sense(tmp_path):
     # numbers
     (("lost_writes: 0", "lost_writes: -1"), ["2:55 the objective lost_writes is negative"]),
     (("retries: 1", "retries: -1"), ["12:85 retries is negative"]),
+    (("retries: 1", "retry_budget: 0%"), ["12:85 a retry budget of 0% allows no retry"]),
+    (("retries: 1", "ejection: {for: 0}"), ["12:96 an instance ejected for 0 s is not ejected"]),
     (("timeout: 2s", "timeout: 0"), ["12:72 a timeout of 0 s lets no call succeed"]),
 ])
 def test_each_piece_of_nonsense_is_told_where_it_is(tmp_path, change, expected):

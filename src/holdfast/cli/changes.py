@@ -109,6 +109,7 @@ def _how_it_runs(process: Process) -> str:
     lines = [
         f"command: {' '.join(process.argv)}", f"user: {process.user}", f"folder: {process.cwd}",
         f"stop signal: {process.stop_signal}",
+        *(["left-overs of its group are killed before it starts again"] if process.ends_group else []),
         f"restart: {restart.policy} after {written_seconds(restart.delay_s)}"
         + (f", at most {restart.burst} times within {written_seconds(restart.window_s)}" if restart.burst else ""),
         *(f"environment: {name}={value}" for name, value in sorted(process.env.items())),

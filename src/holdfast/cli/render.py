@@ -31,6 +31,7 @@ _PRODUCTION = {
     "etcd": Program(name="etcd", path="/usr/bin/etcd", version="3.5", source="assumed"),
     "envoy": Program(name="envoy", path="/usr/bin/envoy", version="1.36", source="assumed"),
     "haproxy": Program(name="haproxy", path="/usr/sbin/haproxy", version="2.6", source="assumed"),
+    "nginx": Program(name="nginx", path="/usr/sbin/nginx", version="1.22", source="assumed"),
     "keepalived": Program(name="keepalived", path="/usr/sbin/keepalived", version="2.2", source="assumed"),
 }
 

@@ -13,8 +13,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Program, Site
+from holdfast.cli.certificates import authority
 from holdfast.drills import changing, drill, prepare
 from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.tls import SUFFIX, next_secret_of
 from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
@@ -161,7 +163,10 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
     """The secrets: those that the user named, from where they are; the others made anew for this run."""
     found: dict[str, str] = {}
     problems = []
-    for name in blueprint.secrets:
+    signing = authority() if any(_certificate_for(name, topology) for name in blueprint.secrets) else None
+    # A certificate of the user's own that replaces another in a drill stands in no file.
+    spare = [name for name in topology.secrets if name.endswith(f"{SUFFIX}-next")]
+    for name in (*blueprint.secrets, *spare):
         source = topology.secrets.get(name, {})
         where = topology.located("secrets", name)
         try:
@@ -169,6 +174,9 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
                 found[name] = (topology.folder / path).read_text().strip()
             elif variable := source.get("env"):
                 found[name] = os.environ[variable]
+            elif signing and (tier := _certificate_for(name, topology)):
+                bearing = bearers(tier, topology, blueprint)
+                found |= {name: signing.bundle(*bearing), next_secret_of(tier): signing.bundle(*bearing)}
             else:
                 found[name] = chance.token_urlsafe(18)
         except OSError as error:
@@ -180,6 +188,19 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
     if problems:
         raise Refused(problems)
     return found
+
+
+def _certificate_for(secret: str, topology: Topology) -> str:
+    """The tier whose certificate this secret is, unless the user named one; else ""."""
+    tier = secret.removesuffix(SUFFIX)
+    return tier if tier != secret and tier in topology.tiers and not topology.secrets.get(secret) else ""
+
+
+def bearers(tier: str, topology: Topology, blueprint: Blueprint) -> tuple[list[str], list[str]]:
+    """Names and addresses under which clients know this tier."""
+    hosts = [each.host for each in topology.instances_of(tier)]
+    addresses = [*blueprint.names.get(tier, ()), *(blueprint.host(host).address for host in hosts)]
+    return [tier, *hosts], list(dict.fromkeys(addresses))
 
 
 def new_folder(runs: str, service: str) -> Path:

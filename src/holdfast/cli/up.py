@@ -23,6 +23,7 @@ from holdfast.cli.watch import wall_s
 from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import port_of
 from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.tls import SUFFIX
 from holdfast.errors import MET, Refused
 from holdfast.lab import control
 from holdfast.lab.publish import listener, publish
@@ -94,7 +95,7 @@ def _keep(
 ) -> int:
     blueprint = plan(topology, site)
     secrets = values_of(topology, blueprint)
-    made = {name: value for name, value in secrets.items() if not topology.secrets.get(name)}
+    made = {name: value for name, value in secrets.items() if not topology.secrets.get(name) and SUFFIX not in name}
     _write_passwords(topology, folder, made)
 
     notes: list[Notes] = []

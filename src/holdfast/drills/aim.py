@@ -1,13 +1,17 @@
 """From the instances that were drawn to the target that a fault is given."""
 
 import asyncio
+import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 
 from holdfast.blueprint import Site
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.drills.rotation import in_rotation
+from holdfast.engines import tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Request
 from holdfast.engines.routing import served_by
@@ -29,6 +33,8 @@ def aim(
     change = None
     if actions.switchover:
         change = _asking(actions.switchover(hosts[0], ""), asker, secrets)
+    elif renewed := secrets.get(tls.next_secret_of(drill.tier)) if actions.certificate else None:
+        change = _renewing(hosts, actions.certificate, renewed, asker)
     return Target(
         hosts=hosts,
         processes=tuple(instance.name for instance in instances),
@@ -64,6 +70,21 @@ def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Calla
         return said
 
     return change
+
+
+def _renewing(hosts: Sequence[str], path: str, renewed: str, asker: Asker) -> Callable[[], Awaitable[str]]:
+    async def change() -> str:
+        for host in hosts:
+            await asker.lab.write(host, path, f"{renewed}\n", mode=0o600)
+        return fingerprint(renewed)
+
+    return change
+
+
+def fingerprint(pem: str) -> str:
+    """SHA-256 of the first certificate in it."""
+    found = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
+    return sha256(ssl.PEM_cert_to_DER_cert(found[0])).hexdigest() if found else ""
 
 
 def _waiting(asker: Asker, observer: Observer, topology: Topology) -> Callable[[str], Awaitable[None]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from holdfast.blueprint import Site
 from holdfast.engines.engine import Question, Request
 from holdfast.lab.verbs import Lab
-from holdfast.probes.exchange import Response, Unanswered, exchange
+from holdfast.probes.exchange import Response, Unanswered, certificate_at, exchange
 
 PATIENCE_S = 1.0
 _NOBODY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT)
@@ -39,6 +39,8 @@ class Wire:
     exchange: Callable[..., Awaitable[Response]] = exchange
     """See `probes.exchange`."""
     knock: Callable[[str, float], Awaitable[bool]] = knock
+    certificate: Callable[[str, int, float], Awaitable[bytes]] = certificate_at
+    """See `probes.exchange`."""
 
 
 SOCKETS = Wire()

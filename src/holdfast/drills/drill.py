@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.drills.sense import senseless
+from holdfast.engines import tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
@@ -98,6 +99,13 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             found.append(Problem(f"{drilled.fault} concerns the whole tier", where, "remove `target:`"))
         if drilled.fault == "reload" and not actions.reloads:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
+        if drilled.fault == "certificate_change":
+            if not actions.certificate:
+                found.append(Problem(f"{drill.tier} shows no certificate", where, "add `tls: {}` to a balancer"))
+            elif tls.secret_of(drill.tier) in topology.secrets and tls.next_secret_of(drill.tier) not in topology.secrets:
+                name = tls.next_secret_of(drill.tier)
+                remedy = f"add {name}: {{file: PATH}} under secrets"
+                found.append(Problem(f"there is no new certificate to put in place of {drill.tier}'s", where, remedy))
     return tuple(found)
 
 

@@ -1,9 +1,11 @@
 """From the probes that a user declared to probes that know whom to ask, in the lab at hand."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from holdfast.blueprint import Site
+from holdfast.engines import tls
 from holdfast.engines.routing import entries, served_by
 from holdfast.errors import Problem
 from holdfast.plan import reach
@@ -78,6 +80,10 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             continue
         if isinstance(declared, Ledger):
             found += _ledger_objections(name, declared, topology)
+        elif urlsplit(declared.http).scheme == "https":
+            if not _encrypting(topology, declared.tiers[0]):
+                where = topology.located("probes", name, "http")
+                found.append(Problem(f"nothing at {declared.tiers[0]} speaks https", where, "add `tls: {}` to it, or ask http"))
         elif not urlsplit(declared.http).port and port_of(topology, declared.tiers[0], "http") is None:
             what = f"nothing at {declared.tiers[0]} is known to speak http"
             where = topology.located("probes", name, "http")
@@ -140,11 +146,25 @@ def port_of(topology: Topology, name: str, protocol: str) -> int | None:
 def _http(name: str, declared: Http, client: str, known: Known) -> Probe:
     parts = urlsplit(declared.http)
     tier = parts.hostname or ""
-    port = parts.port or port_of(known.topology, tier, "http") or 80
+    encrypted = parts.scheme == "https"
+    port = parts.port or (tls.PORT if encrypted else port_of(known.topology, tier, "http") or 80)
     return http_probe(
         name=name, url=declared.http, addresses=lambda: known.addresses(tier), port=known.site.port(port), client=client,
         every_s=declared.every, patience_s=declared.patience, expect=declared.expect,
+        trust=_certificates(known.topology, tier, known.secrets) if encrypted else "",
     )  # fmt: skip
+
+
+def _encrypting(topology: Topology, name: str) -> str:
+    """The tier of this name, or on the host of this name, that speaks https; "" where none does."""
+    return next((tier for tier in tiers_at(topology, name) if tls.tls_of(tier, topology)), "")
+
+
+def _certificates(topology: Topology, name: str, secrets: Mapping[str, str]) -> str:
+    """Those of the tier's bundle, without its key, and of the one that may take its place."""
+    tier = _encrypting(topology, name)
+    bundles = secrets[tls.secret_of(tier)] + "\n" + secrets.get(tls.next_secret_of(tier), "")
+    return "\n".join(re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", bundles, re.DOTALL))
 
 
 def _ledger(name: str, declared: Ledger, client: str, known: Known, run: str) -> Probe:

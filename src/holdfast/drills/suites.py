@@ -42,6 +42,8 @@ def pr(topology: Topology) -> Iterator[Drill]:
     for name, tier in topology.tiers.items():
         if tier.routes and actions_of(topology, name).reloads:
             yield Drill(fault="reload", tier=name, target="all", hold_s=SHORT_S)
+        if tier.routes and actions_of(topology, name).certificate:
+            yield Drill(fault="certificate_change", tier=name, target="all", hold_s=SHORT_S)
         if tier.routes and tier.replicas > 1 and not tier.vip:
             yield Drill(fault="power_cut", tier=name, target="one")
         if tier.engine == "etcd" and tier.replicas > 1:

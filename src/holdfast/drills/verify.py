@@ -19,17 +19,20 @@
 | switchover | a request to the leader | another instance says that it leads |
 | reload | a signal | the program prints once more that it read its files again |
 | scale_out, scale_in, config_change, password_change | files, signals, restarts | see `drills/changing.py` |
+| certificate_change | a file and a signal | a handshake with each host shows the new certificate |
 
 A strike at several hosts is proven when it is proven for each of them.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
 
 from holdfast.drills.asking import PATIENCE_S
 from holdfast.drills.drill import CHANGES
 from holdfast.drills.strike import Strike
 from holdfast.drills.verify_gray import GRAY
+from holdfast.engines import tls
 from holdfast.faults import network_check
 from holdfast.faults.fault import Target
 from holdfast.lab.verbs import Lab
@@ -164,6 +167,17 @@ async def printed(lab: Lab, target: Target, word: str) -> Mapping[str, int]:
     return {name: (await lab.tail(name, _WHOLE_LOG)).count(word) if word else 0 for name in target.processes}
 
 
+async def _shown(strike: Strike) -> str:
+    """By a handshake with each host itself: behind a virtual IP only one of them would be seen."""
+    proofs = []
+    for host in strike.target.hosts:
+        address = strike.lab.blueprint.host(host).address
+        shown = await strike.asker.wire.certificate(address, strike.asker.site.port(tls.PORT), PATIENCE_S)
+        new = sha256(shown).hexdigest() == strike.evidence.said
+        proofs.append(f"{address} shows the new certificate" if new else "")
+    return _all(proofs)
+
+
 async def _measured(strike: Strike) -> str:
     """By packets of our own between the hosts."""
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
@@ -178,5 +192,6 @@ CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
     "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded, "disk_read_only": _reads_only,
+    "certificate_change": _shown,
     **GRAY, **{name: _changed for name in CHANGES}, **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

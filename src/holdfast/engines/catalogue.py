@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from holdfast.engines import command, envoy, etcd, haproxy, keepalived, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni
 
 ENGINES: Mapping[str, ModuleType] = {
     "envoy": envoy,
     "haproxy": haproxy,
+    "nginx": nginx,
     "keepalived": keepalived,
     "command": command,
     "patroni": patroni,

@@ -98,7 +98,7 @@ def _variables_of(name: str, uses: Uses, topology: Topology, site: Site) -> dict
     """What the program is told of a tier that it uses."""
     upper = re.sub(r"[^A-Z0-9]", "_", name.upper())
     addresses = [site.address(other.host, other.address) for other in topology.instances_of(name)]
-    variables = {f"HOLDFAST_{upper}_TIMEOUT_S": f"{uses.timeout:g}", f"HOLDFAST_{upper}_RETRIES": str(uses.retries)}
+    variables = {f"HOLDFAST_{upper}_{key}": value for key, value in _policy(uses).items()}
     other = topology.tiers[name]
     if other.engine == "command":
         port = site.port(other.settings.port)
@@ -116,6 +116,18 @@ def _variables_of(name: str, uses: Uses, topology: Topology, site: Site) -> dict
         "PGCONNECT_TIMEOUT": str(max(2, math.ceil(uses.timeout))),
         **variables,
     }
+
+
+def _policy(uses: Uses) -> dict[str, str]:
+    """The numbers of `uses:`, as far as they are given; shares between 0 and 1."""
+    said = {"TIMEOUT_S": uses.timeout, "RETRIES": uses.retries}
+    said |= {"RETRY_BUDGET": uses.retry_budget, "MAX_PENDING": uses.max_pending}
+    if uses.ejection:
+        said |= {
+            "EJECTION_FAILURES": uses.ejection.failures, "EJECTION_FOR_S": uses.ejection.duration,
+            "EJECTION_MOST": uses.ejection.most,
+        }
+    return {key: f"{value:g}" for key, value in said.items() if value is not None}
 
 
 def _file(instance: Instance) -> str:

@@ -107,6 +107,7 @@ class Actions:
     notices_s: how long members may take to notice what was configured.
     restart: given a host, how its inner program is restarted in good order.
     set_password: production path of a script on the leader's host that gives the application's user the password of its file.
+    certificate: production path of the file with its certificate and key, or "".
     """
 
     switchover: Callable[[str, str], Request] | None = None
@@ -120,6 +121,7 @@ class Actions:
     notices_s: float = 0.0
     restart: Callable[[str], Request] | None = None
     set_password: str = ""
+    certificate: str = ""
 
 
 class Engine(Protocol):

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from holdfast.blueprint import File, Process, Restart, Site
 from holdfast.documents import braces
-from holdfast.documents.line import line
-from holdfast.engines import envoy, haproxy
+from holdfast.documents.line import Line, line
+from holdfast.engines import envoy, haproxy, nginx
 from holdfast.engines.engine import Actions, Delay, Questions
 from holdfast.engines.shared import has_own_config, notice, objection
 from holdfast.errors import Problem
@@ -29,6 +29,8 @@ CHECK = "/etc/keepalived/check.sh"
 SUFFIX = "-vip"
 FIRST_PRIORITY = 150
 FIRST_ROUTER = 51
+HOME_S = 30
+"""How long a host must be back before an address goes home to it, where there are two."""
 CHECK_INTERVAL_S = 1
 CHECK_FALL = 2
 CHECK_TIMEOUT_S = 1
@@ -36,6 +38,7 @@ CHECK_TIMEOUT_S = 1
 # Where each balancer says on its own host that it lives.
 _HEALTH: Mapping[str, tuple[int, str]] = {
     "haproxy": (haproxy.HEALTH_PORT, haproxy.HEALTH_PATH),
+    "nginx": (nginx.HEALTH_PORT, nginx.HEALTH_PATH),
     "envoy": (envoy.ADMIN_PORT, "/ready"),
 }
 
@@ -65,13 +68,11 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
 
 
 def _config(instance: Instance, topology: Topology, site: Site) -> str:
-    settings = _settings(instance.tier, topology)
     balancer = balancer_of(instance.tier)
     others = [other for other in topology.instances_of(instance.tier) if other.host != instance.host]
     peers = tuple(line(site.address(other.host, other.address)) for other in others)
     derived = [name for name, tier in topology.tiers.items() if tier.engine == "keepalived"]
     address = site.address(instance.host, instance.address)
-    prefix = topology.network.prefixlen
     return braces.dump(
         (
             line("global_defs", body=(
@@ -88,24 +89,41 @@ def _config(instance: Instance, topology: Topology, site: Site) -> str:
                 line("fall", CHECK_FALL),
                 line("rise", 1),
             ), why="No weight: a host whose balancer does not answer gives the address up, whatever the priorities."),
-            line("vrrp_instance", balancer, body=(
-                line("state", "BACKUP"),
-                line("nopreempt", why="A host that comes back does not take the address back: each move breaks connections."),
-                line("interface", settings.interface),
-                line("virtual_router_id", FIRST_ROUTER + derived.index(instance.tier)),
-                line("priority", FIRST_PRIORITY - instance.number + 1),
-                line("advert_int", f"{settings.advert:g}",
-                     why="s. Three adverts missed, and the next host takes over: the outage when a balancer's host is lost."),
-                line("unicast_src_ip", address, why="Unicast: clouds and many switches drop multicast."),
-                *((line("unicast_peer", body=peers),) if peers else ()),
-                line("virtual_ipaddress", body=(
-                    line(f"{topology.tiers[balancer].vip}/{prefix}", "dev", settings.interface),
-                )),
-                line("track_script", body=(line("balancer"),)),
-            )),
+            *(
+                _instance(instance, topology, number, FIRST_ROUTER + derived.index(instance.tier) + number * len(derived), (
+                    line("unicast_src_ip", address, why="Unicast: clouds and many switches drop multicast."),
+                    *((line("unicast_peer", body=peers),) if peers else ()),
+                ))
+                for number in range(len(topology.tiers[balancer].vips))
+            ),
         ),
         header=notice(instance, topology, site),
     )
+
+
+def _instance(instance: Instance, topology: Topology, number: int, router: int, unicast: tuple[Line, ...]) -> Line:
+    """For one of the addresses of the tier: the first is at home on the first host, the second on the last one."""
+    settings, balancer = _settings(instance.tier, topology), balancer_of(instance.tier)
+    declared = topology.tiers[balancer]
+    rank = instance.number if number == 0 else declared.replicas - instance.number + 1
+    stays = line("nopreempt", why="A host that comes back does not take the address back: each move breaks connections.")
+    goes_home = line("preempt_delay", HOME_S,
+                     why="s. The address goes home, or one host would serve for both; not at once, or a host that comes and\n"
+                         "goes would break connections each time.")
+    return line("vrrp_instance", balancer if number == 0 else f"{balancer}-second", body=(
+        line("state", "BACKUP"),
+        goes_home if declared.second_vip else stays,
+        line("interface", settings.interface),
+        line("virtual_router_id", router),
+        line("priority", FIRST_PRIORITY - rank + 1),
+        line("advert_int", f"{settings.advert:g}",
+             why="s. Three adverts missed, and the next host takes over: the outage when a balancer's host is lost."),
+        *unicast,
+        line("virtual_ipaddress", body=(
+            line(f"{declared.vips[number]}/{topology.network.prefixlen}", "dev", settings.interface),
+        )),
+        line("track_script", body=(line("balancer"),)),
+    ))
 
 
 def _check(instance: Instance, topology: Topology, site: Site) -> str:
@@ -117,7 +135,7 @@ def _check(instance: Instance, topology: Topology, site: Site) -> str:
         *comments,
         "# Ends with 0 only if the balancer's own loop answers; a process that merely exists may hang.",
         f"exec 3<>/dev/tcp/127.0.0.1/{site.port(port)} || exit 1",
-        f"printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' {shlex.quote(path)} >&3",
+        f"printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' {shlex.quote(path)} >&3",
         "read -r -t 0.8 answer <&3 || exit 1",
         '[[ $answer == HTTP/*" 200"* ]]',
         "",

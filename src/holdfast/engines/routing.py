@@ -27,6 +27,7 @@ class Server:
     address: str
     port: int
     check_port: int
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def routes(tier: str, topology: Topology, site: Site) -> tuple[Route, ...]:
         servers = tuple(
             Server(
                 name=other.host, address=site.address(other.host, other.address),
-                port=site.port(served.port), check_port=site.port(served.check_port),
+                port=site.port(served.port), check_port=site.port(served.check_port), zone=other.zone,
             )
             for other in topology.instances_of(entry.tier)
         )

@@ -2,6 +2,7 @@
 
 from holdfast.blueprint import Site
 from holdfast.engines.engine import Question
+from holdfast.engines.versions import unverified
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
 
@@ -11,11 +12,13 @@ LOOPBACK = "For the loopback lab: addresses, ports and paths are this machine's.
 
 def notice(instance: Instance, topology: Topology, site: Site) -> tuple[str, ...]:
     """Comment lines for the top of a config file; no time stamp, so that the bytes stay the same."""
+    version = unverified(instance.engine, site)
     safe = not site.prefix and not site.addresses and site.low_ports
     return (
         f"Written by holdfast for {instance.name} of the service {topology.service}, tier {instance.tier}.",
         PRODUCTION if safe else LOOPBACK,
         "Change topology.yaml and render again rather than editing here.",
+        *((version,) if version else ()),
     )
 
 

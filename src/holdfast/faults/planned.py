@@ -31,6 +31,20 @@ async def reload(lab: Lab, target: Target) -> AsyncIterator[Struck]:
 
 
 @fault(needs="signal", planned=True, of_process=True)
+async def certificate_change(lab: Lab, target: Target) -> AsyncIterator[Struck]:
+    """A new certificate takes the place of the old one on each host, under load, and the program is told.
+
+    {fault: certificate_change, tier: entry, target: all}
+    """
+    assert target.change, "the conductor gives the new certificate"
+    before = await states(lab, target)
+    said = await target.change()
+    for process in target.processes if target.reloads else ():
+        await lab.signal(process, target.reloads)
+    yield Struck(before=before, after=await states(lab, target), said=said)
+
+
+@fault(needs="signal", planned=True, of_process=True)
 async def rolling_restart(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """One instance after the other is stopped in good order and started again; the next waits until it serves.
 

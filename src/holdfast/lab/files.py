@@ -15,6 +15,7 @@ def as_message(process: Process) -> dict[str, Any]:
         "cwd": process.cwd, "user": process.user,
         "environment_file": process.environment_file, "restart": asdict(process.restart),
         "needs": [asdict(need) for need in process.needs], "inner": dict(process.inner), "stop_signal": process.stop_signal,
+        "ends_group": process.ends_group,
     }  # fmt: skip
 
 

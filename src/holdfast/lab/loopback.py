@@ -98,7 +98,7 @@ class LoopbackLab:
             "uid": self._users.uid,
             "gid": self._users.gid,
             "python": os.path.dirname(sys.executable),
-            "logs": {process.name: str(self._log(process.name)) for process in self.blueprint.on(host.name)},
+            "logs": {process.name: str(self.log_of(process.name)) for process in self.blueprint.on(host.name)},
         }
 
     def _pass_on(self, happening: Happening) -> None:
@@ -177,6 +177,9 @@ class LoopbackLab:
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset({self.blueprint.host(host).address})
 
+    async def write(self, host: str, path: str, text: str, *, mode: int = 0o644) -> None:
+        await self._agent(host).ask("write", path=path, text=text, mode=mode)
+
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
         answer = await self._agent(host).ask("run", limit_s=limit_s + 5, argv=list(argv), run_limit_s=limit_s, user=user)
         return Output(**answer)
@@ -185,16 +188,13 @@ class LoopbackLab:
         """Just awaits it: all hosts share one network, so whoever is asked sees 127.0.0.1 as the client's address."""
         return await question()
 
-    def _log(self, process: str) -> Path:
-        return self._logs / f"{process.replace('/', '-')}.log"
-
     def log_of(self, process: str) -> Path:
         """Where all that it prints is kept."""
-        return self._log(process)
+        return self._logs / f"{process.replace('/', '-')}.log"
 
     async def tail(self, process: str, lines: int = 20) -> str:
         try:
-            text = self._log(process).read_text(errors="replace")
+            text = self.log_of(process).read_text(errors="replace")
         except FileNotFoundError:
             return ""
         return "\n".join(text.splitlines()[-lines:])

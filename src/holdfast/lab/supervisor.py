@@ -16,6 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +143,9 @@ class Supervisor:
 
     def _ended(self, name: str, kept: Kept, code: int) -> None:
         now_s = time.monotonic()
+        if kept.spec["ends_group"]:
+            with suppress(ProcessLookupError):
+                os.killpg(kept.pid, signal.SIGKILL)
         kept.pid = 0
         restart = kept.spec["restart"]
         self._tell("process.ended", name, code=code)

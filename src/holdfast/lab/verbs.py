@@ -212,6 +212,10 @@ class Lab(Protocol):
         """The IPv4 addresses that the host holds now (a virtual IP among them)."""
         ...
 
+    async def write(self, host: str, path: str, text: str, *, mode: int = 0o644) -> None:
+        """A file of the host's, by its production path: written beside it and then moved into its place."""
+        ...
+
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output: ...
 
     async def at(self, host: str, question: Callable[[], Awaitable[T]]) -> T:

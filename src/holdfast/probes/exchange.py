@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,11 +28,14 @@ class Unanswered(Exception):
 
 async def exchange(
     addresses: Sequence[str], port: int, path: str, *, patience_s: float, method: str = "GET", body: bytes = b"",
-    host: str = "", login: tuple[str, str] | None = None,
+    host: str = "", login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None,
 ) -> Response:  # fmt: skip
-    """Try the addresses in order until one accepts the connection, then ask there.  Raises Unanswered within `patience_s`."""
+    """Try the addresses in order until one accepts the connection, then ask there.  Raises Unanswered within `patience_s`.
+
+    With `tls` the connection is encrypted first, and the certificate must be one for `host`.
+    """
     share_s = patience_s / len(addresses)  # a silent host must not use up all of the patience
-    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login, share_s=share_s)
+    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login, share_s=share_s, tls=tls)
     try:
         async with asyncio.timeout(patience_s):
             return await request.send(addresses, port)
@@ -51,6 +55,7 @@ class _Request:
     body: bytes
     login: tuple[str, str] | None
     share_s: float
+    tls: ssl.SSLContext | None = None
     sent: bool = False
 
     async def send(self, addresses: Sequence[str], port: int) -> Response:
@@ -74,13 +79,28 @@ class _Request:
             writer.transport.abort()
 
     async def _connect(self, addresses: Sequence[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        named = {"ssl": self.tls, "server_hostname": self.host.partition(":")[0]} if self.tls else {}
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(self.share_s):
-                    return await asyncio.open_connection(address, port)
+                    return await asyncio.open_connection(address, port, **named)
             except OSError:  # a timeout among them
                 continue
-        return await asyncio.open_connection(addresses[-1], port)
+        return await asyncio.open_connection(addresses[-1], port, **named)
+
+
+async def certificate_at(address: str, port: int, patience_s: float) -> bytes:
+    """The certificate that is shown there, in DER, trusted or not; b"" where nobody shakes hands."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(patience_s):
+            _, writer = await asyncio.open_connection(address, port, ssl=context)
+    except OSError:  # a timeout among them
+        return b""
+    shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+    writer.transport.abort()
+    return shown
 
 
 async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:

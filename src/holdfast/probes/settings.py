@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from holdfast.quantities import Duration
 
 
-def _plain_http(value: str) -> str:
+def _http_or_https(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme != "http" or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{value!r} is not an address that can be asked; write it like http://entry/")
     try:
         parts.port  # noqa: B018 - reading it is the check
@@ -34,8 +34,8 @@ class _Settings(BaseModel):
 
 
 class Http(_Settings):
-    http: Annotated[str, AfterValidator(_plain_http)]
-    """What to ask, with a tier or a host as its name."""
+    http: Annotated[str, AfterValidator(_http_or_https)]
+    """What to ask, with a tier or a host as its name; `https://` where the tier has `tls`."""
     every: Duration = 0.05
     """How often, answered or not."""
     expect: Annotated[int, Field(ge=100, le=599)] = 200

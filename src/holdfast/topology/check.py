@@ -242,20 +242,29 @@ def addresses(topology: Topology) -> Iterator[Problem]:
         if other != place.name:
             yield Problem(f"{other} and {place.name} would both have {place.address}", where, "declare fewer hosts")
     for name in _declared(topology):
-        vip = topology.tiers[name].vip
-        if vip is None:
-            continue
-        where = topology.located("tiers", name, "vip")
-        other = taken.setdefault(str(vip), f"the tier {name}")
-        if int(vip) not in usable:
-            yield Problem(f"the virtual IP {vip} is outside of the network {network}", where, "choose a free address inside")
-        elif other != f"the tier {name}":
-            yield Problem(f"the virtual IP {vip} belongs to {other} already", where, "choose a free address")
+        for key in ("vip", "second_vip"):
+            vip = getattr(topology.tiers[name], key)
+            if vip is None:
+                continue
+            where = topology.located("tiers", name, key)
+            bearer = f"the tier {name}" if key == "vip" else f"the second of the tier {name}"
+            other = taken.setdefault(str(vip), bearer)
+            if int(vip) not in usable:
+                yield Problem(f"the virtual IP {vip} is outside of the network {network}", where, "choose a free address inside")
+            elif other != bearer:
+                yield Problem(f"the virtual IP {vip} belongs to {other} already", where, "choose a free address")
 
 
 def _number(address: str) -> int:
     high, upper, lower, low = map(int, address.split("."))
     return high << 24 | upper << 16 | lower << 8 | low
+
+
+def second_addresses(topology: Topology) -> Iterator[Problem]:
+    for name in _declared(topology):
+        if topology.tiers[name].second_vip is not None and topology.tiers[name].vip is None:
+            where = topology.located("tiers", name, "second_vip")
+            yield Problem("there is no first virtual IP beside the second", where, "write it as `vip:`")
 
 
 def needless(topology: Topology) -> Iterator[Problem]:
@@ -273,4 +282,4 @@ def needless(topology: Topology) -> Iterator[Problem]:
 
 REFERENCES: tuple[Rule, ...] = (names, tiers_named, probes_named, zones_named, lodging, reliability_named)
 COUNTING: tuple[Rule, ...] = (same_names, shared_hosts, addresses)
-SENSE: tuple[Rule, ...] = (network, crowding, needless, beats, bounds, rates, loads)
+SENSE: tuple[Rule, ...] = (network, crowding, second_addresses, needless, beats, bounds, rates, loads)

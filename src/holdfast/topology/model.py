@@ -10,15 +10,14 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
-from holdfast.quantities import Duration, Share, Shares, Spans
-
-
-class Declared(BaseModel):
-    """What a person wrote: frozen, and no key that we do not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+from holdfast.quantities import Duration, Share
+from holdfast.topology.declared import Declared as Declared
+from holdfast.topology.reliability import Pool as Pool
+from holdfast.topology.reliability import Rate as Rate
+from holdfast.topology.reliability import Reliability as Reliability
+from holdfast.topology.reliability import Shared as Shared
 
 
 class Objectives(Declared):
@@ -36,77 +35,6 @@ class Objectives(Declared):
     """Failed questions allowed in one drill, over all probes of reads."""
 
 
-class Rate(Declared):
-    """How often something fails and how long it then stays so: `{mtbf: [1y, 4y], mttr: 4h}`, `{sla: 99.99%}`.
-
-    A range is `[low, high]`, read as the 5 % and 95 % points of what is known.
-    """
-
-    mtbf: Spans | None = None
-    """Mean time between failures; `y` is a year of 365.25 days. Or a range: `[1y, 4y]`."""
-    mttr: Spans | None = None
-    """Mean time until it works again. Or a range: `[1h, 6h]`."""
-    availability: Shares | None = None
-    """Instead of `mtbf`: the share of time for which it works, as measured. Or a range."""
-    sla: Share | None = None
-    """Instead of `mtbf`: what its provider's agreement says. That is a threshold for credits, not a measured availability."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Rate":
-        said = [name for name in ("mtbf", "availability", "sla") if getattr(self, name) is not None]
-        if len(said) > 1:
-            raise ValueError(f"{said[0]} and {said[1]} say the same thing twice; keep one of them")
-        top = self.availability[1] if self.availability else self.sla
-        if top == 1.0:
-            raise ValueError("nothing is available for 100% of the time; write less, as in 99.99%")
-        return self
-
-
-class Shared(Rate):
-    """One thing on which several depend: a name service, a certificate, a push of configuration, a vendor."""
-
-    tiers: tuple[str, ...] = ()
-    """Tiers that fail with it; the whole service if none is named."""
-
-
-class Pool(Rate):
-    """What is known of one tier: its program's own failures, and how it fails over."""
-
-    coverage: Shares | None = None
-    """The share of failures after which the tier fails over by itself. Or a range."""
-    failover: Spans | None = None
-    """How long that takes; what the engines' timers add up to if not given. Or a range."""
-    manual_failover: Spans | None = None
-    """How long it takes a person where it does not fail over by itself. Or a range."""
-
-
-class Reliability(Declared):
-    """What is known of how often things fail; what is not said here is a default, and printed as one."""
-
-    beta: Shares | None = None
-    """The share of the failures of equal things that strike all of them at once: the beta factor of common causes."""
-    coverage: Shares | None = None
-    """The share of failures after which a tier fails over by itself. Or a range."""
-    manual_failover: Spans | None = None
-    """How long it takes a person where it does not. Or a range."""
-    repair_crews: Annotated[int, Field(ge=1)] | None = None
-    """How many hosts can be repaired at a time; each has somebody if not given."""
-    failover_test: Spans | None = None
-    """How often failing over is exercised: only then a standby is found that is dead unnoticed."""
-    unnoticed: Shares | None = None
-    """The share of a standby's failures that nobody notices until then. Or a range."""
-    hosts: Rate | None = None
-    """Of a host: hardware, kernel, power supply."""
-    zones: Rate | None = None
-    """Of a zone: what takes all hosts in it at once."""
-    region: Rate | None = None
-    """Of all zones at once."""
-    engines: Mapping[str, Rate] = {}
-    """Of an engine's program on one host, by engine."""
-    shared: Mapping[str, Shared] = {}
-    """What several tiers depend on: DNS, a certificate, a configuration push, a vendor; by name."""
-
-
 class Client(Declared):
     """A host from which probes ask."""
 
@@ -114,8 +42,21 @@ class Client(Declared):
     """The first zone if not given."""
 
 
+class Ejection(Declared):
+    """An instance that keeps failing is left alone for a while, though its check still says yes."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    """In a row: connections that fail, and answers of 500 and above."""
+    duration: Duration = Field(default=10.0, alias="for")
+    """How long it is left alone."""
+    most: Share = 0.5
+    """At most this share of the instances at a time: an error of all of them must not leave nobody."""
+
+
 class Uses(Declared):
-    """How a tier calls another one."""
+    """How a tier calls another one: a program by `holdfast.runtime`, a balancer by what its engine has for it."""
 
     timeout: Duration = 2.0
     """How long one call may take."""
@@ -125,6 +66,12 @@ class Uses(Declared):
     """Whether the caller fails without it; `false` where it then serves less, or what it remembers."""
     pool: Annotated[int, Field(ge=1)] | None = None
     """Connections that one instance may keep open to it."""
+    retry_budget: Share | None = None
+    """At most this share of the calls under way may be retries: retries must not finish off what is overloaded."""
+    max_pending: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many calls may wait for a connection; further ones fail at once."""
+    ejection: Ejection | None = None
+    """Leave an instance alone that keeps failing."""
 
 
 class Drilled(Declared):
@@ -157,6 +104,8 @@ class Tier(Declared):
     """Share the hosts of this tier."""
     vip: IPv4Address | None = None
     """A virtual IP in front of the tier; keepalived moves it."""
+    second_vip: IPv4Address | None = None
+    """Another one, at home on the last host as the first is on the first: both work, and each takes the other's over."""
     routes: Mapping[str, str] = {}
     """Protocol to tier, for balancers: `{http: web, postgres: db}`."""
     uses: Mapping[str, Uses] = {}
@@ -174,6 +123,11 @@ class Tier(Declared):
     vip_config: Path | None = None
     """The same for keepalived, beside `vip:`."""
     settings: Any = None
+
+    @property
+    def vips(self) -> tuple[IPv4Address, ...]:
+        """None, one or two."""
+        return tuple(each for each in (self.vip, self.second_vip) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,8 +235,8 @@ class Topology:
     def addresses_of(self, name: str) -> tuple[str, ...]:
         """What the name of a tier or host stands for: its virtual IP, else every address, to be tried in order."""
         if name in self.tiers:
-            vip = self.tiers[name].vip
-            return (str(vip),) if vip else tuple(instance.address for instance in self.instances_of(name))
+            vips = self.tiers[name].vips
+            return tuple(map(str, vips)) if vips else tuple(instance.address for instance in self.instances_of(name))
         return tuple(place.address for place in self.places if place.name == name)
 
     def users_of(self, tier: str) -> tuple[str, ...]:

@@ -41,6 +41,12 @@ def bounds(topology: Topology) -> Iterator[Problem]:
             if uses.timeout <= 0:
                 where = topology.located("tiers", tier, "uses", name, "timeout")
                 yield Problem("a timeout of 0 s lets no call succeed", where, "write a longer one, as in 2s")
+            if uses.ejection and not uses.ejection.duration > 0:
+                where = topology.located("tiers", tier, "uses", name, "ejection", "for")
+                yield Problem("an instance ejected for 0 s is not ejected", where, "write a longer one, as in 10s")
+            if uses.retry_budget == 0:
+                where = topology.located("tiers", tier, "uses", name, "retry_budget")
+                yield Problem("a retry budget of 0% allows no retry", where, "write retries: 0, or more, as in 20%")
     twice = [zone for zone, times in Counter(topology.zones).items() if times > 1]
     if twice:
         yield Problem(f"the zone {twice[0]} is listed twice", topology.located("zones"), "list each zone once")

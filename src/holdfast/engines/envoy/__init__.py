@@ -8,11 +8,15 @@ from dataclasses import replace
 
 from holdfast.blueprint import Process, Restart, Site
 from holdfast.engines import routing
+from holdfast.engines.abilities import cannot
 from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions
 from holdfast.engines.envoy import live
+from holdfast.engines.envoy.balancing import SLOWLY, by_address, lb_policy
+from holdfast.engines.envoy.encrypted import CERTIFICATE
 from holdfast.engines.envoy.render import ADMIN_PORT, FILE, files
 from holdfast.engines.envoy.settings import Settings
 from holdfast.engines.shared import has_own_config, if_offered, objection
+from holdfast.engines.tls import tls_of, tls_ports
 from holdfast.errors import Problem
 from holdfast.topology.model import Instance, Topology
 
@@ -65,6 +69,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         return ()
     settings: Settings = topology.tiers[tier].settings
     document = "Envoy documentation, Health checking"
+    hedge_s = settings.balance.retry_after or settings.hedge_after
     silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
     return (
         Delay(
@@ -82,8 +87,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             setting="check_interval, rise", source=document,
         ),
         Delay(
-            step="ask_elsewhere", name="a GET is asked of a second host",
-            low_s=settings.hedge_after, high_s=settings.hedge_after + 0.05,
+            step="ask_elsewhere", name="a GET is asked of a second host", low_s=hedge_s, high_s=hedge_s + 0.05,
             setting="hedge_after", source="Envoy documentation, Request hedging",
         ),
         Delay(
@@ -109,11 +113,13 @@ def questions(instance: Instance, topology: Topology) -> Questions:
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:
+    # Envoy watches the folder of the certificate itself.
+    certificate = CERTIFICATE if tls_of(instance.tier, topology) else ""
     if has_own_config(instance.tier, topology):
-        return Actions()
+        return Actions(certificate=certificate)
     return Actions(
-        watches=(live.CLUSTERS, live.LISTENERS, live.endpoints_of("")[: -len(".yaml")]),
-        agrees=lambda files: live.agrees(files, instance.host, ADMIN_PORT),
+        watches=(live.CLUSTERS, live.LISTENERS, live.endpoints_of("")[: -len(".yaml")], CERTIFICATE),
+        agrees=lambda files: live.agrees(files, instance.host, ADMIN_PORT), certificate=certificate,
     )
 
 
@@ -122,12 +128,23 @@ def entries(tier: str, topology: Topology) -> tuple[Entry, ...]:
 
 
 def ports(tier: str, topology: Topology) -> tuple[int, ...]:
-    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT)
+    return (*(entry.port for entry in routing.entries(tier, topology)), ADMIN_PORT, *tls_ports(tier, topology))
 
 
 def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
     settings: Settings = topology.tiers[tier].settings
-    found = [*routing.route_objections(tier, topology)]
+    found = [*routing.route_objections(tier, topology), *cannot(tier, "envoy", topology)]
+    balance = settings.balance
+    if balance.slow_start is not None and lb_policy(balance) not in SLOWLY:
+        found.append(objection(
+            topology, tier, "balance", f"Envoy has no slow start for {balance.strategy or 'sessions by address'}",
+            "use round_robin or least_connections, or engine: haproxy, or remove slow_start",
+        ))
+    if by_address(balance) and balance.strategy:
+        found.append(objection(
+            topology, tier, "balance", f"Envoy keeps sessions by address with a ring of its own, not with {balance.strategy}",
+            "remove strategy, or use engine: haproxy",
+        ))
     for key in ("check_interval", "check_timeout", "connect_timeout", "hedge_after", "request_timeout"):
         if getattr(settings, key) < 0.001:
             found.append(objection(topology, tier, key, f"{key} must be at least 1ms", "use 250ms"))

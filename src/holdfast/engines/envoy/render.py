@@ -6,9 +6,13 @@ from typing import Any
 from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import routing
+from holdfast.engines.envoy import balancing, encrypted
 from holdfast.engines.envoy.live import live_files
+from holdfast.engines.envoy.reasons import reasons
 from holdfast.engines.envoy.settings import Settings
+from holdfast.engines.policy import Policy, policy
 from holdfast.engines.shared import has_own_config, milliseconds, notice
+from holdfast.engines.tls import tls_of
 from holdfast.topology.model import Instance, Topology
 
 ADMIN_PORT = 9901
@@ -17,11 +21,14 @@ TYPES = "type.googleapis.com/envoy.extensions."
 
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    """Raises Refused for what the Envoy of this site does not know yet."""
+    where = topology.located("tiers", instance.tier, "balance", "rate_limit")
+    balancing.refuse_what_is_newer(topology.tiers[instance.tier].settings.balance, site, where)
     document = _document(instance, topology, site)
-    header = notice(instance, topology, site)
+    header, whys = notice(instance, topology, site), reasons(document)
     if has_own_config(instance.tier, topology):
-        return {FILE: File(text=yaml.dump(document, _whys(document), header=header))}
-    return live_files(document, _whys(document), FILE, instance, site, header)
+        return {FILE: File(text=yaml.dump(document, whys, header=header))}
+    return {**encrypted.files(instance, topology, site), **live_files(document, whys, FILE, instance, site, header)}
 
 
 def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, Any]:
@@ -29,9 +36,11 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
     routes = routing.routes(instance.tier, topology, site)
     listen = site.listen(instance.host, instance.address)
     admin = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
-    listeners = {"http": _http_listener, "postgres": _postgres_listener}
-    clusters = {"http": _http_cluster, "postgres": _postgres_cluster}
+    calls = {route.tier: policy(instance.tier, route.tier, topology) for route in routes}
+    # What comes by a file of its own is asked for in somebody's name.
+    named = {"node": {"id": instance.name, "cluster": topology.service}} if tls_of(instance.tier, topology) else {}
     return {
+        **named,
         "admin": {"address": _address(admin, site.port(ADMIN_PORT))},
         "overload_manager": {
             "resource_monitors": [{
@@ -43,8 +52,17 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
             }],
         },
         "static_resources": {
-            "listeners": [listeners[route.protocol](route, listen, settings) for route in routes],
-            "clusters": [clusters[route.protocol](route, settings) for route in routes],
+            "listeners": [
+                each for route in routes for each in (
+                    _http_listeners(route, listen, instance, topology, site) if route.protocol == "http"
+                    else (_postgres_listener(route, listen, settings),)
+                )
+            ],
+            "clusters": [
+                _http_cluster(route, settings, calls[route.tier], instance.zone) if route.protocol == "http"
+                else _postgres_cluster(route, settings)
+                for route in routes
+            ],
         },
     }
 
@@ -61,10 +79,45 @@ def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
     return {"name": name, "typed_config": {"@type": TYPES + kind, **config}}
 
 
-def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dict[str, Any]:
-    to = {"cluster": route.tier, "timeout": _duration(settings.request_timeout)}
+def _http_listeners(
+    route: routing.Route, listen: str, instance: Instance, topology: Topology, site: Site
+) -> tuple[dict[str, Any], ...]:
+    settings: Settings = topology.tiers[instance.tier].settings
+    plain = _http_listener(route, listen, settings, policy(instance.tier, route.tier, topology))
+    wanted = tls_of(instance.tier, topology)
+    if wanted is None:
+        return (plain,)
+    secure = encrypted.listener(plain, wanted, instance, site)
+    if not wanted.redirect:
+        return (plain, secure)
+    redirect = _listener("redirect", listen, route.entry_port, _manager(
+        "redirect", [{"name": "redirect", "domains": ["*"], "routes": [encrypted.redirecting(site)]}], [],
+    ))
+    return (redirect, secure)
+
+
+def _listener(name: str, listen: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "address": _address(listen, port), "filter_chains": [{"filters": [manager]}]}
+
+
+def _manager(prefix: str, hosts: list[dict[str, Any]], filters: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return _filter(
+        "envoy.filters.network.http_connection_manager",
+        "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=prefix,
+        use_remote_address=True,
+        **more,
+        route_config={"virtual_hosts": hosts},
+        http_filters=[*filters, _filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
+    )
+
+
+def _http_listener(route: routing.Route, listen: str, settings: Settings, calls: Policy) -> dict[str, Any]:
+    balance = settings.balance
+    timeout = _duration(calls.timeout_s or settings.request_timeout)
+    to = {"cluster": route.tier, "timeout": timeout, **balancing.hashed(balance)}
     again = {
-        "num_retries": 2,
+        "num_retries": calls.retries,
         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
         "retry_host_predicate": [
             _filter("envoy.retry_host_predicates.previous_hosts", "retry.host.previous_hosts.v3.PreviousHostsPredicate"),
@@ -80,7 +133,7 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dic
             **to,
             "retry_policy": {
                 "retry_on": "connect-failure,refused-stream,reset,gateway-error",
-                "per_try_timeout": _duration(settings.hedge_after),
+                "per_try_timeout": _duration(balance.retry_after or settings.hedge_after),
                 **again,
             },
             "hedge_policy": {"hedge_on_per_try_timeout": True},
@@ -90,15 +143,9 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings) -> dic
         "match": {"prefix": "/"},
         "route": {**to, "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", **again}},
     }
-    manager = _filter(
-        "envoy.filters.network.http_connection_manager",
-        "filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="http",
-        use_remote_address=True,
-        route_config={"virtual_hosts": [{"name": route.tier, "domains": ["*"], "routes": [safe, others]}]},
-        http_filters=[_filter("envoy.filters.http.router", "filters.http.router.v3.Router")],
-    )
-    return {"name": "http", "address": _address(listen, route.entry_port), "filter_chains": [{"filters": [manager]}]}
+    hosts = [{"name": route.tier, "domains": ["*"], "routes": [*balancing.upgraded(route, balance), safe, others]}]
+    manager = _manager("http", hosts, balancing.filters(balance), **balancing.upgrades(balance))
+    return _listener("http", listen, route.entry_port, manager)
 
 
 def _postgres_listener(route: routing.Route, listen: str, settings: Settings) -> dict[str, Any]:
@@ -109,7 +156,7 @@ def _postgres_listener(route: routing.Route, listen: str, settings: Settings) ->
         cluster=route.tier,
         idle_timeout="3600s",
     )
-    return {"name": "postgres", "address": _address(listen, route.entry_port), "filter_chains": [{"filters": [proxy]}]}
+    return _listener("postgres", listen, route.entry_port, proxy)
 
 
 def _cluster(route: routing.Route, settings: Settings, policy: str) -> dict[str, Any]:
@@ -150,12 +197,17 @@ def _cluster(route: routing.Route, settings: Settings, policy: str) -> dict[str,
     }
 
 
-def _http_cluster(route: routing.Route, settings: Settings) -> dict[str, Any]:
+def _http_cluster(route: routing.Route, settings: Settings, calls: Policy, zone: str) -> dict[str, Any]:
+    balance = settings.balance
+    cluster = _cluster(route, settings, balancing.lb_policy(balance))
+    (every,) = cluster["load_assignment"]["endpoints"]
+    cluster["load_assignment"]["endpoints"] = balancing.priorities(route, zone, balance, every["lb_endpoints"])
+    cluster["common_lb_config"] |= balancing.bounded(balance)
+    cluster["health_checks"][0] |= balancing.check(route, settings)
     return {
-        **_cluster(route, settings, "LEAST_REQUEST"),
-        "circuit_breakers": {
-            "thresholds": [{"retry_budget": {"budget_percent": {"value": 50}, "min_retry_concurrency": 100}}],
-        },
+        **cluster,
+        **balancing.spread(balance),
+        "circuit_breakers": balancing.breakers(balance, calls),
         "outlier_detection": {
             "split_external_local_origin_errors": True,
             "consecutive_local_origin_failure": 2,
@@ -166,6 +218,7 @@ def _http_cluster(route: routing.Route, settings: Settings) -> dict[str, Any]:
             "enforcing_consecutive_gateway_failure": 0,
             "enforcing_success_rate": 0,
             "enforcing_local_origin_success_rate": 0,
+            **balancing.outliers(calls),
         },
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -185,49 +238,3 @@ def _postgres_cluster(route: routing.Route, settings: Settings) -> dict[str, Any
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
     }
-
-
-def _whys(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
-    whys: dict[yaml.Path, str] = {("admin",): "Only on the host itself: this interface can stop the program."}
-    resources = document["static_resources"]
-    for index, listener in enumerate(resources["listeners"]):
-        if listener["name"] == "http":
-            filters = ("static_resources", "listeners", index, "filter_chains", 0, "filters", 0, "typed_config")
-            whys |= {(*filters, "route_config", "virtual_hosts", 0, "routes", *path): why for path, why in _ROUTE_WHYS.items()}
-    for index in range(len(resources["clusters"])):
-        whys |= {("static_resources", "clusters", index, *path): why for path, why in _CLUSTER_WHYS.items()}
-    return yaml.present(whys, document)
-
-
-_ROUTE_WHYS: Mapping[yaml.Path, str] = {
-    (0, "match"): "Safe methods may be asked twice, so any failure is tried elsewhere.",
-    (0, "route", "retry_policy", "per_try_timeout"): (
-        "No limit for slow pages: after this long a second host is asked as well, and the first good answer counts."
-    ),
-    (0, "route", "retry_policy", "retry_host_predicate"): "Never the same host again.",
-    (1, "match"): "Other methods are tried again only when the request cannot have reached the program.",
-}
-_CLUSTER_WHYS: Mapping[yaml.Path, str] = {
-    ("connect_timeout",): "A host without power refuses nothing, it is silent; in one network a connection takes 1 ms.",
-    ("common_lb_config", "healthy_panic_threshold"): (
-        "When every host is out, say so at once. The default would send requests to hosts that called themselves unfit,\n"
-        "and writes to databases that are no primary."
-    ),
-    ("common_lb_config", "update_merge_window"): (
-        "A change of health counts at once. The default holds a second change within 1 s back until that second is over:\n"
-        "an old primary that leaves and a new one that comes are two such changes."
-    ),
-    ("health_checks", 0, "interval"): "A silent host is out after unhealthy_threshold of these and one timeout.",
-    ("health_checks", 0, "no_traffic_interval"): (
-        "The default of 60 s applies until the first request came, and a failover is unseen."
-    ),
-    ("health_checks", 0, "http_health_check", "path"): "An answer of 503 takes a host out at once, whatever the threshold.",
-    ("circuit_breakers",): "The default allows 3 retries at a time: too few when one of three hosts is gone.",
-    ("outlier_detection",): (
-        "Connections that fail take a host out before its check does. Errors of the program do not: those would be the\n"
-        "same on every host, and the last one must stay."
-    ),
-    ("typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-     "common_http_protocol_options"): "Shorter than servers keep idle connections, or a request meets one that is just closed.",
-    ("close_connections_on_host_health_failure",): "Sessions on an old primary end when it stops to be one, not minutes later.",
-}

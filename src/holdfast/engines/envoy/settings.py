@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from holdfast.engines.intent import Balance
+from holdfast.engines.tls import Tls
 from holdfast.quantities import Duration
 from holdfast.topology.model import Declared
 
@@ -27,3 +29,7 @@ class Settings(Declared):
     """To all instances of a tier together."""
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
     """Threads that serve."""
+    balance: Balance = Balance()
+    """How requests are spread over the servers of `http`."""
+    tls: Tls | None = None
+    """Encrypt towards clients, on port 443."""

@@ -90,7 +90,7 @@ class NamespaceLab:
         theirs.close()
         agent = Agent(host.name, self._pass_on)
         await agent.connect(ours, self._tasks)
-        logs = {process.name: str(self._log(process.name)) for process in self.blueprint.on(host.name)}
+        logs = {process.name: str(self.log_of(process.name)) for process in self.blueprint.on(host.name)}
         disk = self._disks.of(host.name)
         agent.send(description(self.blueprint, host, disk=disk, base=self._base, source=_SOURCE, logs=logs))
         pid = await agent.born()
@@ -205,7 +205,7 @@ class NamespaceLab:
         return self._limits.kills(process) if self._limits else 0
 
     async def shift_clock(self, host: str, by_s: float) -> None:
-        await self._agent(host).ask("write", path=CLOCK_FILE, text=f"{by_s:+.3f}\n", mode=0o644)
+        await self.write(host, CLOCK_FILE, f"{by_s:+.3f}\n")
 
     def troubles(self) -> tuple[str, ...]:
         return (*self._links.died(), *self._fronts.ended())
@@ -213,9 +213,11 @@ class NamespaceLab:
     async def addresses(self, host: str) -> frozenset[str]:
         return frozenset(await self._agent(host).ask("addresses"))
 
+    async def write(self, host: str, path: str, text: str, *, mode: int = 0o644) -> None:
+        await self._agent(host).ask("write", path=path, text=text, mode=mode)
+
     async def run(self, host: str, argv: Sequence[str], *, limit_s: float = 30.0, user: str = "root") -> Output:
-        answer = await self._agent(host).ask("run", limit_s=limit_s + 5, argv=list(argv), run_limit_s=limit_s, user=user)
-        return Output(**answer)
+        return Output(**await self._agent(host).ask("run", limit_s=limit_s + 5, argv=list(argv), run_limit_s=limit_s, user=user))
 
     async def at(self, host: str, question: Callable[[], Awaitable[T]]) -> T:
         pid = self._agent(host).pid
@@ -225,16 +227,13 @@ class NamespaceLab:
             loop = self._loops[host] = HostLoop(host, pid)
         return await loop.run(question)
 
-    def _log(self, process: str) -> Path:
-        return self._logs / f"{process.replace('/', '-')}.log"
-
     def log_of(self, process: str) -> Path:
         """Where all that it prints is kept."""
-        return self._log(process)
+        return self._logs / f"{process.replace('/', '-')}.log"
 
     async def tail(self, process: str, lines: int = 20) -> str:
         try:
-            text = self._log(process).read_text(errors="replace")
+            text = self.log_of(process).read_text(errors="replace")
         except FileNotFoundError:
             return ""
         return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,79 @@
+"""An authority and certificates for one run, made by the `cryptography` package: `pip install holdfast[tls]`.
+
+They are good from 2020 to 2049 (RFC 5280, 4.1.2.5, switches formats in 2050), so that no clock has a say in a drill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
+
+from holdfast.errors import Problem, Refused
+
+_FROM, _TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Whose signature is trusted in this run only.  `bundle` gives PEM: a private key, its certificate, the authority's."""
+
+    key: Any
+    certificate: Any
+
+    def bundle(self, names: Sequence[str], addresses: Sequence[str]) -> str:
+        """For these host names and IP addresses; every call gives another key and serial number."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        bearers: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+        bearers += [x509.IPAddress(ip_address(address)) for address in addresses]
+        made = (
+            _draft(names[0], self.certificate.subject, key.public_key())
+            .add_extension(x509.SubjectAlternativeName(bearers), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return (private + made.public_bytes(pem) + self.certificate.public_bytes(pem)).decode().strip()
+
+
+def authority() -> Authority:
+    """Raises Refused where `cryptography` is missing."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        what = "a certificate for this run cannot be made without the package cryptography"
+        remedy = "`pip install 'holdfast[tls]'`, or name your own under secrets: {TIER-tls: {file: PATH}}"
+        raise Refused(Problem(what, where="tls", remedy=remedy)) from None
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = {name: name in ("key_cert_sign", "crl_sign") for name in _USAGES}
+    draft = _draft("holdfast, for one run", None, key.public_key())
+    certificate = (
+        draft.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Authority(key, certificate)
+
+
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
+    "crl_sign", "encipher_only", "decipher_only",
+)
+
+
+def _draft(name: str, issuer: Any, public: Any) -> Any:
+    from cryptography import x509
+
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    return (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject).public_key(public)
+        .serial_number(x509.random_serial_number()).not_valid_before(_FROM).not_valid_after(_TO)
+    )

@@ -1,0 +1,66 @@
+"""Envoy's listener for TLS.  The certificate comes by a file that names it, so that a new one is taken up without a restart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.blueprint import File, Site
+from holdfast.documents import yaml
+from holdfast.engines import tls
+from holdfast.engines.shared import notice
+from holdfast.topology.model import Instance, Topology
+
+CERTIFICATE = "/etc/envoy/tls/site.pem"
+SECRET = "/etc/envoy/tls/secret.yaml"
+TYPES = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+
+
+def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
+    if tls.tls_of(instance.tier, topology) is None:
+        return {}
+    certificate = site.path(instance.host, CERTIFICATE)
+    document = {"resources": [{
+        "@type": f"{TYPES}Secret",
+        "name": "site",
+        "tls_certificate": {
+            "certificate_chain": {"filename": certificate},
+            "private_key": {"filename": certificate},
+            "watched_directory": {"path": certificate.rpartition("/")[0]},
+        },
+    }]}
+    why = {("resources", 0, "tls_certificate", "watched_directory"): (
+        "A certificate that is moved into this folder is served from then on; one that is written in place is not noticed."
+    )}
+    text = yaml.dump(document, why, header=notice(instance, topology, site))
+    return {CERTIFICATE: tls.bundle(instance.tier), SECRET: File(text=text)}
+
+
+def listener(plain: dict[str, Any], wanted: tls.Tls, instance: Instance, site: Site) -> dict[str, Any]:
+    """The listener of http, encrypted and at its own port."""
+    chain = {**plain["filter_chains"][0], "transport_socket": {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{TYPES}DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": f"TLSv{wanted.minimum.replace('.', '_')}"},
+                "alpn_protocols": ["h2", "http/1.1"] if wanted.http2 else ["http/1.1"],
+                "tls_certificate_sds_secret_configs": [{
+                    "name": "site",
+                    "sds_config": {
+                        "path_config_source": {"path": site.path(instance.host, SECRET)}, "resource_api_version": "V3",
+                    },
+                }],
+            },
+        },
+    }}
+    address = {"socket_address": {**plain["address"]["socket_address"], "port_value": site.port(tls.PORT)}}
+    return {**plain, "name": "https", "address": address, "filter_chains": [chain]}
+
+
+def redirecting(site: Site) -> dict[str, Any]:
+    """The only route of port 80."""
+    port = site.port(tls.PORT)
+    elsewhere = {} if port == tls.PORT else {"port_redirect": port}
+    return {
+        "match": {"prefix": "/"},
+        "redirect": {"https_redirect": True, **elsewhere, "response_code": "PERMANENT_REDIRECT"},
+    }
