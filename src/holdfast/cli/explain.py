@@ -5,12 +5,12 @@ import json
 import shutil
 import sys
 
-from holdfast.cli.describe import strike_of
+from holdfast.cli.promised import promised
 from holdfast.cli.service import sensible
 from holdfast.drills.drill import chosen
 from holdfast.drills.suites import drills_of
 from holdfast.errors import MET, Problem, Refused
-from holdfast.predict.promise import Promise, promises
+from holdfast.predict.promise import Promise
 from holdfast.report.explained import chain, table
 from holdfast.report.letters import fitting
 
@@ -25,7 +25,7 @@ def explain(arguments: argparse.Namespace) -> int:
     drills = chosen(drills_of(topology, suite), [arguments.fault] if arguments.fault else [])
     if isinstance(drills, Problem):
         raise Refused(drills)
-    found = [(each.name, promise) for each in drills for promise in promises(strike_of(each), topology)]
+    found = promised(topology, drills)
     if arguments.json:
         print(json.dumps({"schema": SCHEMA, "service": topology.service, "promises": [_told(*each) for each in found]}, indent=1))
     elif arguments.fault:

@@ -1,10 +1,13 @@
 """`holdfast predict`: how long, how often and why, before anything runs."""
 
 import argparse
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from holdfast.cli.promised import foreseen, promised
 from holdfast.cli.service import sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
@@ -12,7 +15,9 @@ from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
 from holdfast.predict.years import year_by_chance
-from holdfast.report import predicted, predicted_json
+from holdfast.report import bars, predicted, predicted_json
+from holdfast.report.explained import table
+from holdfast.report.letters import fitting
 from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
 from holdfast.topology.model import Topology
@@ -24,18 +29,23 @@ def predict(arguments: argparse.Namespace) -> int:
     found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None)
     if arguments.years:
         found = replace(found, years=year_by_chance(Prediction(topology), arguments.years))
+    outages = promised(topology, foreseen(topology)) if topology.probes else []
     if arguments.page:
         from holdfast.report.predicted_page import page
 
         target = Path(arguments.page)
         try:
-            target.write_text(page(found, drawn(topology)), "utf-8")
+            target.write_text(page(found, drawn(topology), bars.foretold(outages)), "utf-8")
         except OSError as error:
             raise Refused(Problem(f"cannot write the page: {error.strerror}", str(target), "choose another file")) from None
     if arguments.json:
-        print(predicted_json.as_json(found))
+        print(predicted_json.as_json(found, outages))
     else:
         print(predicted.text(found, every_figure=arguments.figures), end="")
+        if outages and not arguments.next_nine:
+            columns = shutil.get_terminal_size((110, 24)).columns
+            print("\nWhat single faults may cost clients (`holdfast explain` tells of all, and writes chains out):\n")
+            print(fitting(table(promised(topology, foreseen(topology, "pr")), width=columns), sys.stdout), end="")
         if arguments.page:
             print(f"page: {shown_path(Path(arguments.page))}")
     return MET

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from holdfast.engines.catalogue import ENGINES
+from holdfast.predict import steps
 from holdfast.topology.model import Pool, Rate, Topology
 
 Tag = Literal["declared", "default", "measured"]
@@ -142,33 +142,20 @@ class Book:
         return self._add(Known(name=name, low=max(low_s, 1e-3) / 3600, high=max(high_s, 1e-3) / 3600, source=source))
 
 
-NOT_FAILING_OVER = ("synchronous standby", "taken in", "a GET is asked", "says no", "gives the virtual IP up")
-"""Delays that are not steps of replacing a silent instance."""
-
-
 def failover_s(topology: Topology, tier: str) -> tuple[float, float, str]:
-    """(low, high, source): the sum of the engine's delays after a silent loss, else those of the balancers in front of it.
+    """(low, high, source): the engines' steps after a silent loss: of its own election or virtual IP, else of the balancer's.
 
-    The steps of one fault and one probe path are composed more exactly by whoever promises outages; for a yearly sum this
-    is enough.
+    The outage of one fault on one probe path is composed more exactly by `predict.promise`; for a yearly sum this is enough.
     """
-    steps = [
-        each
-        for name in (tier, f"{tier}-vip")
-        if name in topology.tiers and (name == tier or topology.tiers[tier].vip)
-        for each in ENGINES[topology.tiers[name].engine].delays(name, topology)
-    ]
-    own = is_elected(topology, tier) or topology.tiers[tier].vip is not None
-    balancers = [name for name, other in topology.tiers.items() if tier in other.routes.values()]
-    if not own:
-        steps = [each for name in balancers for each in ENGINES[topology.tiers[name].engine].delays(name, topology)][:1]
-    if own and topology.tiers[tier].vip is not None:
-        steps = list(ENGINES[topology.tiers[f"{tier}-vip"].engine].delays(f"{tier}-vip", topology))
-    steps = [each for each in steps if not any(word in each.name for word in NOT_FAILING_OVER)]
-    if not steps:
+    found = steps.of(tier, topology, "lease", "revoke", "poll", "promote")
+    if not found and topology.tiers[tier].vip is not None:
+        found = steps.of(f"{tier}-vip", topology, "vip_missed", "learned")
+    for balancer in (name for name, other in topology.tiers.items() if tier in other.routes.values()):
+        found = found or steps.of(balancer, topology, "ask_elsewhere")
+    if not found:
         return 1.0, 60.0, f"{OURS}; nothing in front of it tells how soon a lost instance is left out"
-    low_s, high_s = sum(each.low_s for each in steps), sum(each.high_s for each in steps)
-    return low_s, high_s, "the engines' delays: " + ", ".join(dict.fromkeys(each.name for each in steps))
+    low_s, high_s = sum(each.low_s for each in found), sum(each.high_s for each in found)
+    return low_s, high_s, "the engines' delays: " + ", ".join(dict.fromkeys(each.name for each in found))
 
 
 def is_elected(topology: Topology, tier: str) -> bool:

@@ -5,7 +5,9 @@ from html import escape
 from math import inf, log10
 from typing import Any
 
+from holdfast.predict.promise import Promise
 from holdfast.quantities import shown_seconds
+from holdfast.report.explained import bounds
 from holdfast.report.promised import Promised
 
 WIDTH, HEIGHT = 320, 18
@@ -49,6 +51,24 @@ def promises(kept: Sequence[Promised]) -> str:
     chains = "".join(_chain(promise) for promise in kept if promise.chain)
     made = f'<div class="wide"><table class="promises"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return f"<details open><summary>Promised and measured</summary>{made}{chains}</details>" if kept else ""
+
+
+def foretold(found: Sequence[tuple[str, Promise]]) -> str:
+    """A section of the page of a prediction: what each fault may cost, before anything ran; "" where nobody asks."""
+    rows = "".join(_foretold(name, promise) for name, promise in found)
+    heads = ("drill", "probe", "0.1 s, 1 s and 10 s on a logarithmic scale", "outage", "setting that costs most")
+    head = "".join(f"<th scope=col>{name}</th>" for name in heads)
+    made = f'<div class="wide"><table class="promises"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<section class="panel"><h2>What each fault may cost clients</h2>{made}</section>' if found else ""
+
+
+def _foretold(name: str, promise: Promise) -> str:
+    case = "; ".join(filter(None, (promise.given, promise.reason)))
+    note = f'<br><span class="quiet">{escape(case)}</span>' if case else ""
+    drawn = "" if promise.low_s is None or promise.high_s is None else bar(promise.low_s, promise.high_s, (), kept=None)
+    costs = promise.costliest.setting if promise.costliest else ""
+    return (f"<tr><th scope=row>{escape(name)}</th><td>{escape(promise.probe)}</td><td>{drawn}</td>"
+            f"<td>{escape(bounds(promise))}{note}</td><td>{escape(costs)}</td></tr>")
 
 
 def _row(promise: Promised) -> str:

@@ -1,17 +1,22 @@
 """A prediction as JSON; `schema` names the version, and times end in their unit."""
 
 import json
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from holdfast.predict.promise import Promise
 from holdfast.predict.yearly import Outlook
 from holdfast.report.predicted import Predicted
 
 SCHEMA = "holdfast.predict/1"
 
 
-def as_json(found: Predicted) -> str:
-    return json.dumps(document(found), indent=1)
+def as_json(found: Predicted, outages: Sequence[tuple[str, Promise]] = ()) -> str:
+    """outages: what each drill may cost, with its name."""
+    promises = [{"drill": name, "fault": each.fault, "tier": each.tier, "target": each.target, **each.as_detail()}
+                for name, each in outages]
+    return json.dumps({**document(found), "promises": promises}, indent=1)
 
 
 def document(found: Predicted) -> dict[str, Any]:
