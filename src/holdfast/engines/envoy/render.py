@@ -122,7 +122,7 @@ def _http_listener(route: routing.Route, listen: str, settings: Settings, calls:
         "retry_host_predicate": [
             _filter("envoy.retry_host_predicates.previous_hosts", "retry.host.previous_hosts.v3.PreviousHostsPredicate"),
         ],
-        "host_selection_retry_max_attempts": 5,
+        "host_selection_retry_max_attempts": 20,
     }
     safe = {
         "match": {
