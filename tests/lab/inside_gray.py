@@ -63,7 +63,7 @@ class Story:
         return await CHECKS[self.drill.fault](
             Strike(
                 drill=self.drill, instances=self.instances, target=self.target, evidence=evidence, questions=questions,
-                reloaded="", lab=self.lab, asker=self.asker, observer=self.observer, ended=frozenset(),
+                reloaded="", printed={}, lab=self.lab, asker=self.asker, observer=self.observer, ended=frozenset(),
             )
         )  # fmt: skip
 
