@@ -145,8 +145,11 @@ def _on_runs(add: Add) -> None:
     addresses = "[NAME=]http://..., https://... (its certificate), tcp://HOST:PORT, dns://NAME"
     watch.add_argument("what", metavar="WHAT", nargs="*", help=f"a topology (default: this folder), or addresses: {addresses}")
     watch.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8500", help="where its page is (default: %(default)s)")
-    watch.add_argument("--every", metavar="TIME", default="1s", help="how often each is asked (default: %(default)s)")
-    watch.add_argument("--timeout", metavar="TIME", default="1s", help="how long an answer may take (default: %(default)s)")
+    watch.add_argument("--host", metavar="NAME", action="append", default=[], help="a host name that browsers use for the page")
+    watch.add_argument("--every", metavar="[NAME=]TIME", action="append", default=[],
+                       help="how often each is asked, or a tier, an instance, an address of that name (default: 1s)")
+    watch.add_argument("--timeout", metavar="[NAME=]TIME", action="append", default=[],
+                       help="how long an answer may take (default: 1s)")
     watch.add_argument("--rise", type=_times, metavar="N", default=1, help="good answers in a row until it is up (default: 1)")
     watch.add_argument("--fall", type=_times, metavar="N", default=2, help="bad answers in a row until it is down (default: 2)")
     watch.add_argument("--need", action="append", default=[], metavar="TIER=N",
