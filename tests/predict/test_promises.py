@@ -105,7 +105,7 @@ def test_all_of_a_tier_gone_lasts_as_long_as_the_fault():
 
 
 def test_pages_that_do_without_their_database_wait_for_it_once():
-    assert of(LOST, topology(), "pages").high_s == pytest.approx(0.5 + 0.25)
+    assert of(LOST, topology(), "pages").high_s == pytest.approx(2 * 0.5 + 0.25)
     whole = topology()
     web = whole.tiers["web"]
     needs = {"db": web.uses["db"].model_copy(update={"critical": True})}

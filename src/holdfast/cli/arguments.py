@@ -115,8 +115,9 @@ def _on_topologies(add: Add) -> None:
     _inside(up)
 
     explain = add("explain", "explain", "explain", "what each fault will cost clients, step by step, before anything runs")
-    explain.add_argument("fault", metavar="FAULT", nargs="?", help="only this one, with its chain written out")
-    explain.add_argument("--topology", metavar="TOPOLOGY", default=".", help="a topology, or its folder (default: this folder)")
+    explain.add_argument("words", metavar="[TOPOLOGY] [FAULT]", nargs="*",
+                         help="a topology (default: this folder), and one fault or drill, whose chain is written out")
+    explain.add_argument("--topology", metavar="TOPOLOGY", help="a topology, where its name could be that of a fault")
     explain.add_argument("--suite", choices=SUITES, help="of this suite (default: the topology's own drills, else `full`)")
     explain.add_argument("--json", action="store_true", help="the same as JSON on standard output")
 

@@ -187,7 +187,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     return (
         Delay(
             step="out_silent", name="a silent instance is taken out",
-            low_s=(settings.fall - 1) * interval_s + settings.fall * timeout_s,
+            # Without a connection a check fails after the shorter of `timeout connect` and `inter`.
+            low_s=(settings.fall - 1) * interval_s + settings.fall * min(timeout_s, interval_s, settings.connect_timeout),
             high_s=settings.fall * (interval_s + timeout_s), setting="check_interval, check_timeout, fall",
             source=f"{MANUAL}: inter, fall; timeout check",
         ),

@@ -24,7 +24,7 @@ def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]
     found += [_missed(tier, path) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
     stateless = not steps.of(path.serves, topology, "lease")
-    if strike.fault in ("dependency_down", "cut_from") and strike.tier == path.serves and stateless:
+    if strike.fault in ("dependency_down", "cut_from") and strike.tier == path.serves in struck and stateless:
         found += _without(path, strike, struck[path.serves])
     return tuple(found) or (UNHARMED,)
 
@@ -53,8 +53,11 @@ def _of_tier(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], t
         return ()
     if path.host and tier == path.first and tier in struck:
         return (_one_host(tier, strike, struck[tier], topology),)
-    if not steps.promised(tier, topology):
-        return (Part(unknown=True, reason=f"{tier}: {OWN_CONFIG}"),)
+    balancer = steps.asker(tier, path, topology)
+    movers = [name for name, each in topology.tiers.items() if each.on == tier and tier == path.entry]
+    beside = [store] if store in struck else []
+    if foreign := [each for each in (tier, balancer, *movers, *beside) if each and not steps.promised(each, topology)]:
+        return () if strike.nature == "unharmed" else (Part(unknown=True, reason=f"{foreign[0]}: {OWN_CONFIG}"),)
     if steps.of(tier, topology, "lease"):
         found = leased.parts(tier, path, strike, struck, topology)
     elif tier == path.entry:

@@ -34,9 +34,11 @@ CROSSINGS = 12
 def parts(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> tuple[Part, ...]:
     settings = topology.tiers[tier].settings
     store_hit = struck.get(settings.consensus)
-    asker = path.entry if path.entry and topology.tiers[path.entry].routes else ""
-    back = steps.of(asker, topology, "in")
     hit = struck.get(tier)
+    asker = steps.asker(tier, path, topology)
+    back = steps.of(asker, topology, "in")
+    if not asker and tier == path.first and hit and strike.nature in ("silent", "cut"):
+        back = (steps.next_address(path, hit.of, hit.count),)
     if store_hit and 2 * (store_hit.of - store_hit.count) <= store_hit.of:
         if strike.nature in _ENDS or (strike.nature == "cut" and not dependency(strike) and hit is None):
             return (_no_majority(tier, strike, settings, topology, everyone=bool(hit and hit.everyone)),)

@@ -60,7 +60,7 @@ def _leant_on(serves: str, topology: Topology) -> tuple[tuple[str, ...], Mapping
         for used, how in topology.tiers[caller].uses.items() if caller in topology.tiers else ():
             if used not in topology.tiers or used in (serves, *needs):
                 continue
-            waits_s = limit_s if limit_s is not None else None if how.critical else how.timeout
+            waits_s = limit_s if limit_s is not None else None if how.critical else how.timeout * (1 + how.retries)
             if waits_s is None:
                 needs[used] = None
             elif misses.get(used, -1.0) < waits_s:

@@ -24,11 +24,13 @@ def of(tier: str, topology: Topology, *wanted: str) -> tuple[Delay, ...]:
 
 def promised(tier: str, topology: Topology) -> bool:
     """False for a tier with a config of the user's own, of which we know no number."""
-    return bool(ENGINES[topology.tiers[tier].engine].delays(tier, topology))
+    return tier in topology.tiers and bool(ENGINES[topology.tiers[tier].engine].delays(tier, topology))
 
 
 def asker(tier: str, path: Path, topology: Topology) -> str:
     """The balancer through which this tier is asked on this path, or ""."""
+    if tier == path.first:
+        return ""
     named = (path.entry, *topology.users_of(tier))
     return next((each for each in named if each and tier in topology.tiers[each].routes.values()), "")
 
