@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 
 from small_targets import nobody
 from test_poll import until
@@ -86,3 +87,23 @@ async def test_however_many_listen_health_is_answered_and_the_end_is_at_once():
     assert len(asyncio.all_tasks()) == 1
     for each in wires:
         each.close()
+
+
+async def test_what_takes_long_to_write_is_written_rarely_however_often_it_changes():
+    watch = watched(*MANY[:1])
+    server, found = watch.server, []
+
+    def slowly() -> object:
+        until_s = time.thread_time() + 0.05
+        while time.thread_time() < until_s:
+            pass
+        return watch.verdict()
+
+    server._verdict = slowly
+    began_s = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < began_s + 1.0:
+        server.changed()
+        found.append(server._body("/status"))
+        await asyncio.sleep(0.01)
+    assert all(found)
+    assert 1 <= server.written <= 3

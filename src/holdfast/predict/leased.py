@@ -83,7 +83,7 @@ def _by_nature(
     elif strike.fault == "scale_in":
         yield Part(chain=(*steps.of(tier, topology, "handover", "turn", "promote"), *back))
     elif nature == "refuses":
-        again = ("recover",) if settings.primary_start_timeout or hit.of == 1 else ("promote",)
+        again: tuple[str, ...] = ("recover",) if settings.primary_start_timeout or hit.of == 1 else ("promote",)
         if hit.count > 1:  # whoever could take over may be starting as well (Patroni, ha.py: is_failover_possible)
             again = ("recover", "promote")
         yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=certain and hit.count == 1)
