@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from small_targets import hanging
 from test_poll import until
 
 from holdfast.watch.poll import Poller
@@ -77,3 +78,14 @@ async def test_a_certificate_that_nobody_signed_is_told(certificate):
 async def test_user_and_password_are_sent(certificate):
     _, heads = await asked("watcher:p%40ss@127.0.0.1:{port}/", certificate, trusted=True)
     assert b"authorization: basic d2f0y2hlcjpwqhnz" in heads.lower()
+
+
+async def test_a_handshake_that_hangs_is_given_up_before_the_next_beat():
+    async with hanging() as silent:
+        (page, _) = of_urls([f"shop=https://127.0.0.1:{silent}/"], every_s=0.2, timeout_s=30.0)
+        answers: list[Answer] = []
+        task = asyncio.create_task(Poller([page], answers.append, seed=1, wall_s=lambda: YEAR_2026_S).run())
+        await until(lambda: len(answers) >= 2)
+        task.cancel()
+        await asyncio.wait({task})
+    assert {answer.detail for answer in answers} == {"no answer in time"}

@@ -17,12 +17,12 @@ _DAY_S = 86400.0
 
 
 async def ask(target: Target, addresses: Sequence[Address], trust: ssl.SSLContext, now_wall_s: float) -> Understood:
-    """Ends within `target.timeout_s`, whatever happens, and leaves no socket open.
+    """Ends within `target.timeout_s` and before the next beat, whatever happens, and leaves no socket open.
 
     now_wall_s: seconds since 1970, because certificates know no other clock.
     """
     try:
-        async with asyncio.timeout(target.timeout_s):
+        async with asyncio.timeout(min(target.timeout_s, target.every_s)):
             return await _asked(target, addresses, trust, now_wall_s)
     except ssl.SSLCertVerificationError as error:
         return "no", "", f"certificate: {error.verify_message}"
