@@ -57,7 +57,7 @@ def test_a_changed_timer_is_shown_in_the_file_and_in_what_the_engine_promises(sa
     assert code == 0
     assert "objectives.write_outage  30s → 60s" in out
     assert "a silent instance is taken out" in out
-    assert "1.25 s to 1.50 s → 2.75 s to 3.00 s" in out
+    assert "750 ms to 1.50 s → 1.75 s to 3.00 s" in out
     assert "/etc/haproxy/haproxy.cfg: changed on entry1, entry2" in out
     assert out.count("+++ new/entry") == 1, "told once for both hosts"
     assert "promises, not measurements" not in out, "a silent instance is asked around, however long it is checked"

@@ -105,7 +105,7 @@ def test_all_of_a_tier_gone_lasts_as_long_as_the_fault():
 
 
 def test_pages_that_do_without_their_database_wait_for_it_once():
-    assert of(LOST, topology(), "pages").high_s == pytest.approx(0.5 + 0.25)
+    assert of(LOST, topology(), "pages").high_s == pytest.approx(2 * 0.5 + 0.25)
     whole = topology()
     web = whole.tiers["web"]
     needs = {"db": web.uses["db"].model_copy(update={"critical": True})}
@@ -126,6 +126,9 @@ def test_every_drill_of_every_suite_has_bounds_that_add_up(example, suite):
     whole = topology(example)
     for drill in drills_of(whole, suite):
         for promise in promises(strike_of(drill), whole):
+            if drill.fault == "password_change":
+                assert (promise.low_s, promise.reason) == (None, "it depends on how programs learn the new password")
+                continue
             assert promise.low_s is not None, (drill.name, promise.reason)
             assert 0 <= promise.low_s <= promise.high_s, drill.name
             assert promise.high_s == pytest.approx(sum(step.high_s for step in promise.chain))

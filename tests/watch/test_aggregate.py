@@ -68,6 +68,38 @@ def test_a_database_has_one_primary_and_no_second(roles, status, why):
     assert judged(standing(roles=named, targets=DATABASE), db=Rule(leads="primary")) == (status, why)
 
 
+def test_a_role_that_moves_is_no_second_primary_until_the_first_says_so_again():
+    standings = standing(roles={"db1 role": "primary", "db2 role": "replica", "db3 role": "replica"}, targets=DATABASE)
+    rule = Rule(leads="primary")
+    standings.hear(answer("db2 role", role="primary", at_s=2.0))  # db1 was asked before, at 1.0
+    assert judged(standings, db=rule)[0] == "pass"
+    standings.hear(answer("db1 role", role="primary", at_s=2.5))
+    assert judged(standings, db=rule) == ("fail", "db: db1 and db2 each say primary")
+
+
+def test_what_was_not_asked_yet_saves_nobody():
+    standings = Standings(TARGETS, fall=1)
+    for name in ("web1", "web2"):
+        standings.hear(answer(f"{name} process", "no"))
+    assert judged(standings, web=Rule(need=2))[0] == "fail"
+    assert judged(standings, web=Rule(need=1))[0] == "warn"
+
+
+def test_without_its_virtual_address_the_service_fails_however_many_balancers_are_up():
+    classic = sensible("examples/classic")
+    standings = Standings(of_topology(classic, every_s=1.0, timeout_s=0.5), fall=1)
+    for each in list(standings):
+        word: Word = "no" if each.target.host == "10.0.1.100" else "yes"
+        standings.hear(answer(each.target.name, word, role="primary" if each.target.name == "db1/patroni role" else ""))
+    found = verdict("shop", standings, rules_of(classic))
+    assert [(group.name, group.status) for group in found.groups if group.status == "fail"] == [("entry-vip", "fail")], found.why
+
+
+def test_trouble_of_our_own_is_never_a_pass():
+    found = verdict("shop", standing(), {}, trouble="holdfast itself cannot ask everything")
+    assert (found.status, found.why) == ("warn", "holdfast itself cannot ask everything")
+
+
 def test_nothing_is_healthy_before_it_was_asked():
     assert judged(Standings(TARGETS))[0] == "warn"
     assert judged(Standings(()))[0] == "warn"

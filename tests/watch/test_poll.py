@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,12 @@ async def heard(*targets: Target, enough: int = 1) -> dict[str, list[Answer]]:
     return found
 
 
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
 async def first(one: Target) -> Answer:
     return (await heard(one))[one.name][0]
 
@@ -50,6 +57,34 @@ async def test_each_end_has_its_word():
         "good": ("yes", "status 200"), "bad": ("no", "status 503"), "silent": ("unknown", "no answer in time"),
         "refused": ("no", "ECONNREFUSED"), "there": ("yes", ""), "gone": ("no", "ECONNREFUSED"),
     }
+
+
+@pytest.mark.parametrize(("raw", "word"), [
+    (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "yes"),
+    (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "no"),
+    (b"HTTP/1.0 200 OK\r\n\r\nwithout a length, to the end", "yes"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "yes"),
+    (b"HTTP/1.1 204 Nothing\r\n\r\n", "no"),  # the question of this target wants 200
+    (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (3 << 20), "yes"),
+])
+async def test_every_shape_of_an_answer_is_read(raw, word):
+    async with answering() as odd:
+        odd.raw = raw
+        assert (await first(target("odd", odd.port, every_s=5.0, timeout_s=5.0))).word == word
+
+
+async def test_a_redirection_says_where_to_without_its_query():
+    async with answering() as moved:
+        moved.raw = b"HTTP/1.1 301 X\r\nLocation: https://shop.example/in?token=secret\r\nContent-Length: 0\r\n\r\n"
+        answer = await first(target("moved", moved.port))
+    assert (answer.word, answer.detail) == ("no", "status 301, to https://shop.example/in")
+
+
+async def test_a_path_that_no_request_can_have_is_unknown_and_says_so():
+    async with answering() as good:
+        found = await heard(target("bad", good.port, path="/a b"), target("good", good.port))
+    assert (found["bad"][0].word, found["good"][0].word) == ("unknown", "yes")
+    assert "timed" not in found["bad"][0].detail
 
 
 @pytest.mark.parametrize("raw", [
@@ -100,10 +135,10 @@ def test_addresses_are_read_and_every_mistake_is_told_at_once():
     good = of_urls(["shop=http://user:secret@10.0.1.1:8080/ready?x=1", "https://shop.example/", "tcp://[::1]:5432", "dns://shop.example"],
                    every_s=1.0, timeout_s=1.0)
     assert [(each.name, each.kind, each.host, each.port) for each in good] == [
-        ("shop", "http", "10.0.1.1", 8080), ("https://shop.example/", "tcp", "shop.example", 443),
+        ("shop", "http", "10.0.1.1", 8080), ("https://shop.example/", "http", "shop.example", 443),
         ("https://shop.example/ certificate", "tls", "shop.example", 443), ("tcp://[::1]:5432", "tcp", "::1", 5432),
         ("dns://shop.example", "dns", "shop.example", 0),
     ]
-    assert (good[0].path, good[0].header_host) == ("/ready?x=1", "10.0.1.1:8080")
+    assert (good[0].path, good[0].header_host, good[1].secure) == ("/ready?x=1", "10.0.1.1:8080", True)
     words = ["ftp://x/", "http:///x", "tcp://host", "http://x:99999/", "a=http://x/", "a=http://y/"]
     assert [each.where for each in of_urls(words, every_s=1, timeout_s=1)] == [*words[:4], words[5]]

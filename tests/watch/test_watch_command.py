@@ -18,6 +18,8 @@ import pytest
 from small_targets import nobody
 
 from holdfast.cli import main
+from holdfast.cli.arguments import parsed
+from holdfast.cli.watch import _what
 
 LIMIT_S = 20.0
 
@@ -147,9 +149,11 @@ def test_events_come_as_they_happen(watching):
 
 
 @pytest.mark.parametrize(("sent", "answered"), [
-    (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 405"), (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404"),
-    (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200"), (b"\x16\x03\x01 hello\r\n\r\n", b""),
-    (b"GET " + b"x" * 40_000, b""),
+    (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 405"),
+    (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 404"),
+    (b"HEAD / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", b"HTTP/1.1 200"), (b"\x16\x03\x01 hello\r\n\r\n", b""),
+    (b"GET " + b"x" * 40_000, b""), (b"GET /status HTTP/1.1\r\nHost: evil.example:8500\r\n\r\n", b"HTTP/1.1 421"),
+    (b"HEAD /status HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", b"HTTP/1.1 421"),
 ])
 def test_strange_questions_are_answered_or_hung_up_and_the_next_is_served(watching, sent, answered):
     at, _, _ = watching
@@ -164,3 +168,44 @@ def test_strange_questions_are_answered_or_hung_up_and_the_next_is_served(watchi
             pass
     assert got.startswith(answered)
     assert fetched(at)[0] == 200
+
+
+SECRET = "http://watcher:hush@127.0.0.1:{port}/ready?token=hush"
+
+
+def test_no_form_of_the_verdict_tells_a_password(service, capsys):
+    at = SECRET.format(port=service.server_address[1])
+    for form in ([], ["--json"]):
+        assert main(["watch", "--once", *form, at]) == 0
+        told = capsys.readouterr()
+        assert "hush" not in told.out + told.err
+        assert "127.0.0.1" in told.out
+    for wrong in (f"{at} ftp://watcher:hush@x/", "http://watcher:hush@x:99999/", "examples/shop http://watcher:hush@x/"):
+        assert main(["watch", *wrong.split()]) == 2
+        assert "hush" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--need", "urls=3", "a=tcp://x:1", "b=tcp://y:1"], "urls could never be healthy"),
+    (["--weight", "a=0", "a=tcp://x:1"], "urls could never be healthy"),
+    (["--every", "c=5s", "a=tcp://x:1"], "nothing that is watched is called 'c'"),
+    (["--every", "a=never", "a=tcp://x:1"], "--every"),
+    (["http://x y/"], "a blank in the host"),
+    (["http://x:0/"], "port 0"),
+])
+def test_what_could_never_work_is_refused(words, told, capsys):
+    assert main(["watch", "--once", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_all_addresses_are_needed_whatever_they_weigh(service, capsys):
+    assert main(["watch", "--once", "--weight", "shop=3", f"shop={url(service)}", f"gone=tcp://127.0.0.1:{nobody()}"]) == 1
+    assert "3 of 4 up, 4 needed" in capsys.readouterr().out
+
+
+def test_tiers_instances_and_addresses_have_beats_of_their_own():
+    words = ["--every", "2s", "--every", "db=5s", "--every", "db1/patroni=500ms", "--timeout", "etcd=3s", "examples/classic"]
+    _, targets, _ = _what(parsed(["watch", *words]))
+    beats = {target.member: (target.every_s, target.timeout_s) for target in targets}
+    assert (beats["db1/patroni"], beats["db2/patroni"], beats["web1/command"]) == ((0.5, 1.0), (5.0, 1.0), (2.0, 1.0))
+    assert {beat for member, beat in beats.items() if member.endswith("/etcd")} == {(2.0, 3.0)}

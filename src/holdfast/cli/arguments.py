@@ -128,8 +128,9 @@ def _on_topologies(add: Add) -> None:
     _inside(up)
 
     explain = add("explain", "explain", "explain", "what each fault will cost clients, step by step, before anything runs")
-    explain.add_argument("fault", metavar="FAULT", nargs="?", help="only this one, with its chain written out")
-    explain.add_argument("--topology", metavar="TOPOLOGY", default=".", help="a topology, or its folder (default: this folder)")
+    explain.add_argument("words", metavar="[TOPOLOGY] [FAULT]", nargs="*",
+                         help="a topology (default: this folder), and one fault or drill, whose chain is written out")
+    explain.add_argument("--topology", metavar="TOPOLOGY", help="a topology, where its name could be that of a fault")
     explain.add_argument("--suite", choices=SUITES, help="of this suite (default: the topology's own drills, else `full`)")
     explain.add_argument("--json", action="store_true", help="the same as JSON on standard output")
 
@@ -167,8 +168,11 @@ def _on_runs(add: Add) -> None:
     addresses = "[NAME=]http://..., https://... (its certificate), tcp://HOST:PORT, dns://NAME"
     watch.add_argument("what", metavar="WHAT", nargs="*", help=f"a topology (default: this folder), or addresses: {addresses}")
     watch.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8500", help="where its page is (default: %(default)s)")
-    watch.add_argument("--every", metavar="TIME", default="1s", help="how often each is asked (default: %(default)s)")
-    watch.add_argument("--timeout", metavar="TIME", default="1s", help="how long an answer may take (default: %(default)s)")
+    watch.add_argument("--host", metavar="NAME", action="append", default=[], help="a host name that browsers use for the page")
+    watch.add_argument("--every", metavar="[NAME=]TIME", action="append", default=[],
+                       help="how often each is asked, or a tier, an instance, an address of that name (default: 1s)")
+    watch.add_argument("--timeout", metavar="[NAME=]TIME", action="append", default=[],
+                       help="how long an answer may take (default: 1s)")
     watch.add_argument("--rise", type=_times, metavar="N", default=1, help="good answers in a row until it is up (default: 1)")
     watch.add_argument("--fall", type=_times, metavar="N", default=2, help="bad answers in a row until it is down (default: 2)")
     watch.add_argument("--need", action="append", default=[], metavar="TIER=N",

@@ -4,6 +4,8 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 from holdfast.cli.promised import promised
 from holdfast.cli.service import sensible
@@ -18,21 +20,35 @@ SCHEMA = "holdfast.promises/1"
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    topology = sensible(arguments.topology)
+    where, fault = _meant(arguments)
+    topology = sensible(where)
     if not topology.probes:
         raise Refused(Problem("nobody asks anything of this service", topology.file, "add `probes:`, such as pages and orders"))
     suite = arguments.suite or (None if topology.drills else "full")
-    drills = chosen(drills_of(topology, suite), [arguments.fault] if arguments.fault else [])
+    drills = chosen(drills_of(topology, suite), [fault] if fault else [])
     if isinstance(drills, Problem):
-        raise Refused(drills)
+        raise Refused(replace(drills, where="explain"))
     found = promised(topology, drills)
     if arguments.json:
         print(json.dumps({"schema": SCHEMA, "service": topology.service, "promises": [_told(*each) for each in found]}, indent=1))
-    elif arguments.fault:
+    elif fault:
         print(fitting("\n".join(chain(*each) for each in found), sys.stdout), end="")
     else:
         print(fitting(table(found, width=shutil.get_terminal_size((110, 24)).columns), sys.stdout), end="")
     return MET
+
+
+def _meant(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Topology and fault, or "": of one word alone, what is there as a file is a topology."""
+    words = list(arguments.words)
+    if arguments.topology is not None:
+        words.insert(0, arguments.topology)
+    elif len(words) == 1 and not Path(words[0]).exists() and "/" not in words[0]:
+        words.insert(0, ".")
+    if len(words) > 2:
+        what = f"{' '.join(words)!r} is more than one topology and one fault"
+        raise Refused(Problem(what, "explain", "write `holdfast explain TOPOLOGY FAULT`, a drill's name in quotes"))
+    return (words or ["."])[0], words[1] if len(words) > 1 else ""
 
 
 def _told(name: str, promise: Promise) -> dict[str, object]:

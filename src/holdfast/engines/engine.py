@@ -15,6 +15,7 @@ from holdfast.topology.model import Declared, Instance, Topology
 Step = Literal[
     "out_silent", "out_refused", "in", "ask_elsewhere", "connect", "vip_missed", "vip_released", "learned", "lease", "revoke",
     "turn", "poll", "promote", "handover", "recover", "sync_given_up", "retry_store", "election", "elected", "restart", "start",
+    "client", "lasts", "seen",
 ]
 """What a delay is a step of, so that a promise can be composed of the steps of several engines.
 

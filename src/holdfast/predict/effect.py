@@ -8,25 +8,38 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from holdfast.engines.engine import Delay
-from holdfast.predict import leased, steps
+from holdfast.predict import gray, leased, steps
 from holdfast.predict.part import LASTS, NO_TIMER, OWN_CONFIG, UNHARMED, Part
 from holdfast.predict.path import Path
-from holdfast.predict.strike import OF_PROCESS, Hit, Strike, hits
+from holdfast.predict.strike import AGAIN_AND_AGAIN, OF_PROCESS, UNTOLD, Hit, Strike, dependency, hits
 from holdfast.topology.model import Topology
 
 
 def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
     """At least one."""
     if strike.nature is None:
-        return (Part(unknown=True, reason=f"what {strike.fault} does depends on the program"),)
+        return (Part(unknown=True, reason=UNTOLD.get(strike.fault, f"what {strike.fault} does depends on the program")),)
     struck = hits(strike, topology)
     tiers = [tier for tier in (path.entry, path.serves, *path.needs) if tier]
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]
-    found += [_missed(tier, path, topology) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
+    found += [_missed(tier, path) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
+    stateless = not steps.of(path.serves, topology, "lease")
+    if strike.fault in ("dependency_down", "cut_from") and strike.tier == path.serves in struck and stateless:
+        found += _without(path, strike, struck[path.serves])
     return tuple(found) or (UNHARMED,)
 
 
-def _missed(tier: str, path: Path, topology: Topology) -> Part:
+def _without(path: Path, strike: Strike, hit: Hit) -> list[Part]:
+    """The serving tier itself no longer hears another one."""
+    other = dependency(strike)
+    if other in path.misses:
+        return [_missed(other, path)]
+    if other in path.needs and hit.everyone:
+        return [Part(chain=(steps.lasting(strike),), reason=LASTS)]
+    return [Part(unknown=True, reason="whether it can serve without the other tier is the program's own matter")]
+
+
+def _missed(tier: str, path: Path) -> Part:
     waits = Delay(
         step="client", name=f"the program waits for {tier}, then does without", low_s=0.0, high_s=path.misses[tier],
         setting=f"tiers.{path.serves}.uses.{tier}.timeout", source="the topology",
@@ -38,8 +51,13 @@ def _of_tier(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], t
     store = getattr(topology.tiers[tier].settings, "consensus", "")
     if not ({tier, store} & struck.keys()):
         return ()
-    if not steps.promised(tier, topology):
-        return (Part(unknown=True, reason=f"{tier}: {OWN_CONFIG}"),)
+    if path.host and tier == path.first and tier in struck:
+        return (_one_host(tier, strike, struck[tier], topology),)
+    balancer = steps.asker(tier, path, topology)
+    movers = [name for name, each in topology.tiers.items() if each.on == tier and tier == path.entry]
+    beside = [store] if store in struck else []
+    if foreign := [each for each in (tier, balancer, *movers, *beside) if each and not steps.promised(each, topology)]:
+        return () if strike.nature == "unharmed" else (Part(unknown=True, reason=f"{foreign[0]}: {OWN_CONFIG}"),)
     if steps.of(tier, topology, "lease"):
         found = leased.parts(tier, path, strike, struck, topology)
     elif tier == path.entry:
@@ -53,44 +71,70 @@ def _of_tier(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], t
 
 def _equal(tier: str, path: Path, strike: Strike, hit: Hit, topology: Topology) -> Part:
     """Instances of which each is as good as the next; a balancer, or the client itself, asks another one."""
-    asker = path.entry or next((user for user in topology.users_of(tier) if topology.tiers[user].routes), "")
+    asker = steps.asker(tier, path, topology)
+    nature = steps.nature_to_others(strike)
+    if not asker and tier != path.first and not hit.everyone and nature in ("silent", "refuses", "slow", "wrong"):
+        return Part(unknown=True, reason=f"which instance of {tier} a program asks next is its own matter")
     elsewhere = steps.of(asker, topology, "ask_elsewhere") or (steps.next_address(path, hit.of, hit.count),)
-    nature = strike.nature
     if nature in ("silent", "refuses") and hit.everyone:
         return _gone(tier, strike, topology, back=steps.of(asker, topology, "in"))
     if nature == "silent":
-        return Part(chain=elsewhere)
+        return Part(chain=(*_out(asker, "out_silent", hit, elsewhere, path, topology), *elsewhere))
+    if nature == "refuses":  # one is noticed at once; a second try may meet the second
+        return Part(chain=steps.of(asker, topology, "out_refused") if hit.count > 1 else ())
     if nature == "slow":
-        return _slow(strike, elsewhere, hit)
-    if nature == "cut" and strike.tier == tier and strike.fault in ("cut_from", "dependency_down"):
-        return Part(unknown=True, reason="whether it can serve without the other tier is the program's own matter")
-    return UNHARMED  # a refusal is noticed at once, and what only its own host cannot write, nobody sees
+        return gray.late(strike, hit, elsewhere, path)
+    if nature == "wrong":
+        return gray.wrong(strike, hit, asker)
+    if strike.fault == "disk_read_only" and hit.everyone:  # all were killed, and may not start without a disk
+        return Part(chain=(steps.lasting(strike), *steps.of(tier, topology, "start")), reason="it may need its disk to start")
+    return UNHARMED  # what only its own host cannot write, nobody sees
 
 
-def _slow(strike: Strike, elsewhere: tuple[Delay, ...], hit: Hit) -> Part:
-    if hit.everyone or strike.fault == "slow_answers":
-        return Part(unknown=True, reason=NO_TIMER)
-    late_s = getattr(strike.settings, "delay", 0.0) + getattr(strike.settings, "jitter", 0.0)
-    again = Delay(
-        step="client", name="a lost packet is sent again", low_s=0.0, high_s=1.0 + 4 * late_s,
-        source="RFC 6298, 2: the first retransmission of a connection's opening comes after 1 s",
-    )
-    return Part(chain=(*elsewhere, again))
+def _out(
+    asker: str, step: str, hit: Hit, elsewhere: tuple[Delay, ...], path: Path, topology: Topology
+) -> tuple[Delay, ...]:
+    """A balancer asks elsewhere in time for the client, unless the client is more impatient, or elsewhere is as silent: then
+    questions are lost until its checks have taken the silent ones out.
+    """
+    in_time = sum(each.high_s for each in elsewhere) <= path.patience_s
+    return () if hit.count == 1 and in_time else steps.of(asker, topology, step)
+
+
+def _one_host(tier: str, strike: Strike, hit: Hit, topology: Topology) -> Part:
+    """The probe asks one host and no other, so nothing takes over for it."""
+    nature = steps.nature_to_others(strike)
+    if nature == "unharmed":
+        return UNHARMED
+    if nature == "refuses" and strike.fault not in AGAIN_AND_AGAIN and steps.of(tier, topology, "start"):
+        return Part(chain=steps.of(tier, topology, "restart", "start"), certain=hit.everyone)
+    if nature in ("silent", "refuses"):
+        return Part(chain=(steps.lasting(strike),), certain=hit.everyone, reason="the probe asks this one host only")
+    return Part(unknown=True, reason="the probe asks one host only, and nothing takes over for it")
 
 
 def _balancer(tier: str, path: Path, strike: Strike, hit: Hit, topology: Topology) -> Part:
     beside = [name for name, each in topology.tiers.items() if each.on == tier]
     mover = next((name for name in beside if steps.of(name, topology, "vip_missed")), "")
-    nature = strike.nature
+    nature = steps.nature_to_others(strike)
+    certain = hit.role == "certainly"
     if nature in ("silent", "refuses") and hit.everyone:
         return _gone(tier, strike, topology)
+    if mover and getattr(strike.settings, "lost", "") == "received":
+        why = "it hears nobody, and goes on to say that it holds the virtual IP"
+        return Part(chain=(steps.lasting(strike),), certain=certain, reason=why)
+    if mover and (strike.fault in ("disk_read_only", "scale_in")):  # keepalived ends without a word, or with one
+        chains = (steps.of(mover, topology, "vip_missed", "learned"), steps.of(tier, topology, "restart", "start"))
+        return Part(chain=max(chains, key=lambda chain: sum(step.high_s for step in chain)))
+    if nature == "wrong":
+        return Part(unknown=True, reason="clients are told what is wrong, and nobody takes over")
     if mover and nature == "silent":
         missed = "vip_released" if strike.fault in OF_PROCESS else "vip_missed"
-        return Part(chain=steps.of(mover, topology, missed, "learned"), certain=hit.role == "certainly")
+        return Part(chain=steps.of(mover, topology, missed, "learned"), certain=certain)
     if mover and nature == "refuses":
-        if strike.fault == "crash_loop":
+        if strike.fault in AGAIN_AND_AGAIN:
             return Part(chain=steps.of(mover, topology, "vip_released", "learned"))
-        return Part(chain=steps.of(tier, topology, "restart", "start"), certain=hit.role == "certainly")
+        return Part(chain=steps.of(tier, topology, "restart", "start"), certain=certain)
     if nature == "silent":
         return Part(chain=(steps.next_address(path, hit.of, hit.count),))
     if nature == "slow" or (nature == "cut" and strike.fault in ("cut_from", "dependency_down")):
@@ -102,6 +146,6 @@ def _balancer(tier: str, path: Path, strike: Strike, hit: Hit, topology: Topolog
 
 def _gone(tier: str, strike: Strike, topology: Topology, back: tuple[Delay, ...] = ()) -> Part:
     """All of them: the service manager brings programs back, and nobody brings hosts back."""
-    if strike.nature == "refuses" and strike.fault != "crash_loop":
+    if strike.nature == "refuses" and strike.fault not in AGAIN_AND_AGAIN:
         return Part(chain=(*steps.of(tier, topology, "restart", "start"), *back), certain=True)
     return Part(chain=(steps.lasting(strike), *steps.of(tier, topology, "start"), *back), certain=True, reason=LASTS)

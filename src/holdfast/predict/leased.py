@@ -2,10 +2,13 @@
 
 | strike | chain |
 |---|---|
-| the primary's program refuses | turn, promote, in; where a crashed primary may start again: turn, recover, in |
+| the primary's program refuses | turn, promote, in; where a crashed primary may start again, or is alone: turn, recover, in |
+| it dies again and again, or its disk cannot be written | perhaps as silent: nobody lives to give the lease back |
 | the primary falls silent | lease, revoke, poll, promote, in |
 | the same, with the store's leader | election, elected, lease (begun anew, and an election longer), revoke, poll, promote, in |
 | the primary hands over | handover, turn, promote, in |
+| all fall silent, or the primary and so many standbys that no synchronous one need be left | as long as the fault |
+| the primary's clock goes back, by more than its lease can bear | perhaps as silent: Patroni sleeps until that hour |
 | a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
 | the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
 
@@ -21,7 +24,7 @@ from holdfast.engines.engine import Delay
 from holdfast.predict import steps
 from holdfast.predict.part import LASTS, NO_TIMER, UNHARMED, Part
 from holdfast.predict.path import Path
-from holdfast.predict.strike import Hit, Strike
+from holdfast.predict.strike import AGAIN_AND_AGAIN, Hit, Strike, dependency
 from holdfast.topology.model import Topology
 
 CROSSINGS = 12
@@ -31,14 +34,33 @@ CROSSINGS = 12
 def parts(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> tuple[Part, ...]:
     settings = topology.tiers[tier].settings
     store_hit = struck.get(settings.consensus)
-    asker = path.entry if path.entry and topology.tiers[path.entry].routes else ""
-    back = steps.of(asker, topology, "in")
-    if store_hit and strike.nature in ("silent", "refuses") and 2 * (store_hit.of - store_hit.count) <= store_hit.of:
-        return (_no_majority(tier, strike, settings, topology, everyone=tier in struck),)
     hit = struck.get(tier)
+    asker = steps.asker(tier, path, topology)
+    back = steps.of(asker, topology, "in")
+    if not asker and tier == path.first and hit and strike.nature in ("silent", "cut"):
+        back = (steps.next_address(path, hit.of, hit.count),)
+    if store_hit and 2 * (store_hit.of - store_hit.count) <= store_hit.of:
+        if strike.nature in _ENDS or (strike.nature == "cut" and not dependency(strike) and hit is None):
+            return (_no_majority(tier, strike, settings, topology, everyone=bool(hit and hit.everyone)),)
+        if strike.nature == "slow" and hit is None:
+            return (Part(unknown=True, reason=NO_TIMER),)
     if hit is None:
-        return (UNHARMED,)  # one member of the store: the others elect a leader, and a lease outlives that
+        return (_other_leader(strike, settings, topology),)
     return tuple(_by_nature(tier, strike, hit, topology, back, settings, beside=store_hit is not None))
+
+
+_ENDS = ("silent", "refuses", "no space")
+"""etcd ends when it cannot write its log (etcd, server/etcdserver/raft.go: Save, and then Fatal)."""
+
+
+def _other_leader(strike: Strike, settings: Any, topology: Topology) -> Part:
+    """Fewer than half of the store: the others elect a leader, and a lease outlives that; a primary without failsafe must hear
+    of the new leader before it gives up.
+    """
+    election = steps.of(settings.consensus, topology, "election", "elected")
+    if settings.failsafe or strike.nature not in _ENDS or sum(each.high_s for each in election) < settings.retry_timeout:
+        return UNHARMED
+    return Part(chain=election, reason="it may give up before the store has a new leader: raise retry_timeout")
 
 
 def _by_nature(
@@ -50,9 +72,21 @@ def _by_nature(
     if hit.role == "no":
         return
     certain = hit.role == "certainly"
-    if nature == "refuses":
-        again = ("recover",) if settings.primary_start_timeout else ("promote",)
-        yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=certain)
+    if why := _nobody(strike, hit, settings):
+        chain = (steps.lasting(strike), *steps.of(tier, topology, "turn", "recover"), *back)
+        yield Part(chain=chain, certain=hit.everyone, reason=why)
+    elif strike.fault in AGAIN_AND_AGAIN or strike.fault == "disk_read_only":
+        yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
+    elif strike.fault == "clock_skew" and strike.settings is not None and getattr(strike.settings, "late", False):
+        if strike.settings.by > settings.ttl - 2 * settings.loop_wait:
+            yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
+    elif strike.fault == "scale_in":
+        yield Part(chain=(*steps.of(tier, topology, "handover", "turn", "promote"), *back))
+    elif nature == "refuses":
+        again: tuple[str, ...] = ("recover",) if settings.primary_start_timeout or hit.of == 1 else ("promote",)
+        if hit.count > 1:  # whoever could take over may be starting as well (Patroni, ha.py: is_failover_possible)
+            again = ("recover", "promote")
+        yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=certain and hit.count == 1)
     elif nature == "silent":
         yield from _silent(tier, strike, topology, back, settings, certain=certain, beside=beside)
     elif nature == "hands over":
@@ -68,6 +102,21 @@ def _by_nature(
         yield Part(chain=(*chain, *back) * (1 if certain else hit.of))
 
 
+def _nobody(strike: Strike, hit: Hit, settings: Any) -> str:
+    """Why no standby can take over, or "".
+
+    With synchronous standbys only those that confirm commits may be promoted (Patroni, ha.py: is_healthiest_node; /sync).
+    """
+    lost = strike.nature in ("silent", "no space") or strike.fault in AGAIN_AND_AGAIN
+    if not lost:
+        return ""
+    if hit.everyone:
+        return LASTS
+    if settings.synchronous and hit.count > settings.synchronous:
+        return "the standbys that have every commit may be lost with the primary, and no other one may take over"
+    return ""
+
+
 def _silent(
     tier: str, strike: Strike, topology: Topology, back: tuple[Delay, ...], settings: Any, *, certain: bool, beside: bool
 ) -> Iterator[Part]:
@@ -80,7 +129,7 @@ def _silent(
     election, *elected = steps.of(store, topology, "election", "elected")
     anew = replace(
         lease, name="lease of a silent primary, begun anew by the store's new leader", low_s=lease.high_s + election.low_s,
-        high_s=lease.high_s + election.low_s + 0.1, setting="ttl, election_timeout",
+        high_s=lease.high_s + election.high_s / 2 + 0.1, setting="ttl, election_timeout",
         source="etcd, lease/lessor.go: Promote refreshes all leases and adds the election timeout",
     )
     yield Part(chain=(election, *elected, anew, *after), certain=certain, leader_struck=True, store=store)
@@ -91,7 +140,7 @@ def _standby(tier: str, strike: Strike, settings: Any, topology: Topology) -> Pa
     """Perhaps one that confirms commits: then they wait until another one does."""
     if not settings.synchronous:
         return UNHARMED
-    if strike.nature in ("refuses", "in turn"):
+    if strike.nature in ("refuses", "in turn") or strike.fault == "scale_in":
         return Part(chain=steps.of(tier, topology, "turn"))
     if strike.nature in ("silent", "cut", "no space"):
         return Part(chain=steps.of(tier, topology, "sync_given_up"))
@@ -103,9 +152,8 @@ def _standby(tier: str, strike: Strike, settings: Any, topology: Topology) -> Pa
 def _cut(
     tier: str, strike: Strike, topology: Topology, back: tuple[Delay, ...], settings: Any, *, beside: bool
 ) -> Iterator[Part]:
-    other = getattr(strike.settings, "from_", "") or getattr(strike.settings, "dependency", "")
-    only_ports = bool(getattr(strike.settings, "ports", ()))
-    if strike.fault == "cut_from" and other == settings.consensus and (only_ports or not beside):
+    only_ports = bool(getattr(strike.settings, "ports", ())) or strike.fault == "dependency_down"
+    if dependency(strike) == settings.consensus and (only_ports or not beside):
         if settings.failsafe:
             yield replace(UNHARMED, reason="its standbys vouch for it (failsafe)")
             return
@@ -134,7 +182,7 @@ def _slow(strike: Strike) -> Part:
 def _no_majority(tier: str, strike: Strike, settings: Any, topology: Topology, *, everyone: bool) -> Part:
     if settings.failsafe and not everyone:
         return replace(UNHARMED, reason="its standbys vouch for it (failsafe)")
-    if strike.nature == "refuses" and strike.fault != "crash_loop":
+    if strike.nature == "refuses" and strike.fault not in AGAIN_AND_AGAIN:
         restarted = steps.of(settings.consensus, topology, "election", "elected")
         return Part(chain=(*restarted, *steps.of(tier, topology, "turn", "recover")), certain=False)
     return Part(chain=(steps.lasting(strike),), certain=everyone, reason=LASTS)

@@ -5,7 +5,7 @@ from math import inf
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Delay
 from holdfast.predict.path import Path
-from holdfast.predict.strike import Strike
+from holdfast.predict.strike import Nature, Strike
 from holdfast.topology.model import Topology
 
 NOISE_S = 0.2
@@ -24,7 +24,20 @@ def of(tier: str, topology: Topology, *wanted: str) -> tuple[Delay, ...]:
 
 def promised(tier: str, topology: Topology) -> bool:
     """False for a tier with a config of the user's own, of which we know no number."""
-    return bool(ENGINES[topology.tiers[tier].engine].delays(tier, topology))
+    return tier in topology.tiers and bool(ENGINES[topology.tiers[tier].engine].delays(tier, topology))
+
+
+def asker(tier: str, path: Path, topology: Topology) -> str:
+    """The balancer through which this tier is asked on this path, or ""."""
+    if tier == path.first:
+        return ""
+    named = (path.entry, *topology.users_of(tier))
+    return next((each for each in named if each and tier in topology.tiers[each].routes.values()), "")
+
+
+def nature_to_others(strike: Strike) -> Nature | None:
+    """No connection comes about with a host of which one direction is lost."""
+    return "silent" if strike.fault == "one_way" else strike.nature
 
 
 def next_address(path: Path, addresses: int, silent: int) -> Delay:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from holdfast.topology.model import Topology
 
-Nature = Literal["refuses", "silent", "hands over", "in turn", "unharmed", "slow", "cut", "no space"]
+Nature = Literal["refuses", "silent", "hands over", "in turn", "unharmed", "slow", "cut", "no space", "wrong"]
 """What the others see.  refuses: connections are refused, and the service manager starts it again; silent: nothing answers
 and nobody is told; hands over: in good order; in turn: one refuses after the other; slow: it answers, but late; cut: it
-lives, and some of the others do not hear it; no space: it lives and cannot write."""
+lives, and some of the others do not hear it; no space: it lives and cannot write; wrong: it says that it is well and is not."""
 
 NATURES: Mapping[str, Nature] = {
     "kill": "refuses", "crash_loop": "refuses", "oom": "refuses",
@@ -23,11 +23,19 @@ NATURES: Mapping[str, Nature] = {
     "disk_full": "no space", "disk_read_only": "no space",
     "switchover": "hands over", "rolling_restart": "in turn",
     "reload": "unharmed", "scale_out": "unharmed", "scale_in": "unharmed", "clock_skew": "unharmed",
+    "certificate_change": "unharmed", "alive_but_wrong": "wrong",
 }  # fmt: skip
 """A fault that is not here has no promise."""
 
-OF_PROCESS = frozenset({"kill", "crash_loop", "hang", "oom", "switchover", "reload", "rolling_restart", "slow_answers"})
+OF_PROCESS = frozenset({"kill", "crash_loop", "hang", "oom", "switchover", "reload", "rolling_restart", "slow_answers",
+                        "alive_but_wrong", "dependency_down", "clock_skew", "scale_out", "scale_in", "certificate_change"})
 """These hit one program; all others hit its host, and with it every program there."""
+AGAIN_AND_AGAIN = frozenset({"crash_loop", "oom"})
+"""What the service manager starts again dies again, until the fault is mended."""
+UNTOLD: Mapping[str, str] = {
+    "config_change": "what it costs depends on what is changed",
+    "password_change": "it depends on how programs learn the new password",
+}  # fmt: skip
 
 ZONE = "zone "
 
@@ -53,6 +61,11 @@ class Strike:
         return self.hold_s if self.hold_s == self.longest_s else inf
 
 
+def dependency(strike: Strike) -> str:
+    """The tier that the struck one no longer hears, or ""."""
+    return str(getattr(strike.settings, "from_", "") or getattr(strike.settings, "dependency", ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """How many of a tier's instances are struck, and whether the one with the role is among them."""
@@ -75,6 +88,8 @@ def hits(strike: Strike, topology: Topology) -> Mapping[str, Hit]:
     own = topology.tiers[strike.tier].replicas
     many = {"one": 1, "minority": (own - 1) // 2, "majority": own // 2 + 1, "all": own}
     count = many.get(strike.target, 1)
+    if not count:
+        return {}  # there is no minority of one or two
     if strike.fault in OF_PROCESS:
         return {strike.tier: _hit(count, own, strike.target)}
     lodging = topology.lodging(strike.tier)

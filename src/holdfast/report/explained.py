@@ -13,7 +13,7 @@ def bounds(promise: Promise) -> str:
     if promise.low_s is None or promise.high_s is None:
         return "no promise"
     if promise.high_s == inf:
-        return "as long as the fault" if promise.low_s else "0 s, or as long as the fault"
+        return "as long as the fault" if promise.low_s else "at most as long as the fault"
     most = shown_seconds(promise.high_s)
     return f"{shown_seconds(promise.low_s)} to {most}" if promise.low_s else f"at most {most}"
 

@@ -34,21 +34,21 @@ class Promised:
 
     @property
     def bounds(self) -> str:
-        """`19.1 s to 24.7 s`, `at most 860 ms`, `19.1 s or more`, `no promise`."""
+        """`19.1 s to 24.7 s`, `at most 860 ms`, `19.1 s or more`, `at most as long as the fault`, `no promise`."""
         if self.low_s is None or self.high_s is None:
             return "no promise"
         if self.high_s == inf:
-            return f"{shown_seconds(self.low_s)} or more"
+            return f"{shown_seconds(self.low_s)} or more" if self.low_s else "at most as long as the fault"
         most = shown_seconds(self.high_s)
         return f"{shown_seconds(self.low_s)} to {most}" if self.low_s else f"at most {most}"
 
     @property
     def short(self) -> str:
-        """For a cell: `19.1–24.7 s`, `≤ 860 ms`, `≥ 19.1 s`; "" without a promise."""
+        """For a cell: `19.1–24.7 s`, `≤ 860 ms`, `≥ 19.1 s`, `no upper bound`; "" without a promise."""
         if self.low_s is None or self.high_s is None:
             return ""
         if self.high_s == inf:
-            return f"≥ {shown_seconds(self.low_s)}"
+            return f"≥ {shown_seconds(self.low_s)}" if self.low_s else "no upper bound"
         if not self.low_s:
             return f"≤ {shown_seconds(self.high_s)}"
         low, high = shown_seconds(self.low_s), shown_seconds(self.high_s)

@@ -4,10 +4,12 @@
 |---|---|---|---|
 | a member (an instance) | its process is there and its service is right | nobody was asked yet | one of its questions is down |
 | a group (a tier) | all its weight is up | at least what it needs | less than it needs |
-| the service | every group passes | a group warns | a group fails |
+| the service | every group passes | a group warns, or holdfast itself is in trouble | a group fails |
 
 What a group needs: a majority where its members vote (etcd), one primary and no second where they have roles, else one member;
-`Rule.need` says otherwise, in members or, where weights are given, in weight.
+`Rule.need` says otherwise, in members or, where weights are given, in weight.  Members that were not asked yet cannot save a
+group that would fail even if they were up.  Members are asked one after the other, so while a role moves two may have named it:
+there are two primaries only where the first said so again after the second had.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +43,9 @@ class Member:
     """When its state began, on the loop's clock."""
     weight: float
     questions: tuple[Standing, ...]
+    role_since_s: float = 0.0
+    role_asked_s: float = 0.0
+    """When it was asked last among those answers that named the role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +76,16 @@ def rules_of(topology: Topology) -> Mapping[str, Rule]:
     return found
 
 
-def verdict(service: str, standings: Iterable[Standing], rules: Mapping[str, Rule]) -> Verdict:
+def verdict(service: str, standings: Iterable[Standing], rules: Mapping[str, Rule], *, trouble: str = "") -> Verdict:
+    """trouble: why some of what stands here may be old, or ""."""
     groups: dict[str, dict[str, list[Standing]]] = {}
     for standing in standings:
         groups.setdefault(standing.target.group, {}).setdefault(standing.target.member, []).append(standing)
     judged = tuple(_group(name, members, rules.get(name, Rule())) for name, members in groups.items())
     bad = [f"{group.name}: {group.why}" for group in judged if group.status != "pass"]
-    return Verdict(service=service, status=_worst([group.status for group in judged]), why="; ".join(bad), groups=judged)
+    status = _worst([*(group.status for group in judged), *(("warn",) if trouble else ())])  # type: ignore[list-item]
+    why = "; ".join([*bad, *([trouble] if trouble else [])])
+    return Verdict(service=service, status=status, why=why, groups=judged)
 
 
 def _worst(statuses: Sequence[Status]) -> Status:
@@ -97,22 +105,29 @@ def _judged(members: Sequence[Member], up: float, total: float, rule: Rule) -> t
     down = [member for member in members if member.status != "pass"]
     told = ", ".join(f"{member.name} {member.why}" for member in down[:3])
     told += f" and {len(down) - 3} more" if len(down) > 3 else ""
+    unasked = sum(member.weight for member in members if member.status == "warn")
+    if up + unasked < rule.need:
+        return "fail", f"{up:g} of {total:g} up, {rule.need:g} needed: {told}"
     if any(member.status == "warn" for member in members):
         return "warn", told
-    if up < rule.need:
-        return "fail", f"{up:g} of {total:g} up, {rule.need:g} needed: {told}"
-    leaders = [member.name for member in members if member.status == "pass" and member.role in LEADING]
+    leaders = _leaders(members)
     if rule.leads and len(leaders) != 1:
         why = f"{' and '.join(leaders)} each say {rule.leads}" if leaders else f"nobody says {rule.leads}"
         return "fail", f"{why}; {told}" if told else why
     return ("warn", told) if down else ("pass", "")
 
 
+def _leaders(members: Sequence[Member]) -> Sequence[str]:
+    said = [member for member in members if member.status == "pass" and member.role in LEADING]
+    newest_s = max((member.role_since_s for member in said), default=0.0)
+    return [member.name for member in said if member.role_since_s == newest_s or member.role_asked_s >= newest_s]
+
+
 def _member(name: str, questions: Sequence[Standing], weight: float) -> Member:
     """Down by its first question that is down: a process that is not there is one cause, and not two symptoms."""
     ordered = sorted(questions, key=lambda standing: (standing.target.level != "process", standing.target.role))
     down = next((standing for standing in ordered if standing.state == "down"), None)
-    role = next((standing.role for standing in ordered if standing.role), "")
+    says = next((standing for standing in ordered if standing.role), None)
     since = [standing.since_s for standing in ordered if standing.state != "unasked"]
     if down is not None:
         detail = down.last.detail if down.last else ""
@@ -120,6 +135,7 @@ def _member(name: str, questions: Sequence[Standing], weight: float) -> Member:
         return Member(name=name, status="fail", role="", why=why, since_s=down.since_s, weight=weight, questions=tuple(ordered))
     unasked = any(standing.state == "unasked" for standing in ordered)
     return Member(
-        name=name, status="warn" if unasked else "pass", role=role, why="was not asked yet" if unasked else "",
-        since_s=max(since, default=None), weight=weight, questions=tuple(ordered),
+        name=name, status="warn" if unasked else "pass", role=says.role if says else "",
+        why="was not asked yet" if unasked else "", since_s=max(since, default=None), weight=weight, questions=tuple(ordered),
+        role_since_s=says.role_since_s if says else 0.0, role_asked_s=says.role_asked_s if says else 0.0,
     )  # fmt: skip

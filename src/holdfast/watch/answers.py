@@ -43,7 +43,7 @@ def _question(standing: Standing, now_s: float) -> dict[str, Any]:
         "asks": standing.target.said, "level": standing.target.level, "state": standing.state, "asked": standing.asked,
         "bad": standing.bad, "detail": last.detail if last else "", "took_s": round(last.took_s, 6) if last else None,
         "age_s": round(now_s - last.asked_s, 3) if last else None,
-        "history": "".join({"yes": "+", "no": "-", "unknown": "?"}[answer.word] for answer in standing.heard),
+        "history": standing.history,
     }  # fmt: skip
 
 

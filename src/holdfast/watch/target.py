@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Level = Literal["process", "service"]
@@ -33,6 +33,9 @@ class Target:
     method: str = "GET"
     path: str = "/"
     header_host: str = ""
+    authorization: str = field(default="", repr=False)
+    """Sent, and never shown."""
+    encrypted: bool = False
     body: bytes = b""
     every_s: float = 1.0
     timeout_s: float = 1.0
@@ -41,11 +44,17 @@ class Target:
     days_left: float = 14.0
 
     @property
+    def secure(self) -> bool:
+        return self.encrypted or self.kind == "tls"
+
+    @property
     def said(self) -> str:
-        """As a person would ask it again."""
+        """As a person would ask it again, without what may be a secret: who asks, and the query."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
         if self.kind == "http":
-            return f"{self.method} http://{self.host}:{self.port}{self.path}"
-        return {"tcp": f"connect {self.host}:{self.port}", "tls": f"certificate of {self.host}:{self.port}",
+            path, mark, _ = self.path.partition("?")
+            return f"{self.method} http{'s' if self.encrypted else ''}://{host}:{self.port}{path}{mark and '?...'}"
+        return {"tcp": f"connect {host}:{self.port}", "tls": f"certificate of {host}:{self.port}",
                 "dns": f"look up {self.host}"}[self.kind]  # fmt: skip
 
 

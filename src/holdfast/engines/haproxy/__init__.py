@@ -55,7 +55,9 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         return Delay(step=step, name=name, low_s=low_s, high_s=high_s, setting=setting, source=f"{MANUAL}: {source}")
 
     return (
-        timer("out_silent", "a silent instance is taken out", (fall - 1) * interval_s + fall * timeout_s,
+        # Without a connection a check fails after the shorter of `timeout connect` and `inter`.
+        timer("out_silent", "a silent instance is taken out",
+              (fall - 1) * interval_s + fall * min(timeout_s, interval_s, settings.connect_timeout),
               fall * (interval_s + timeout_s), "check_interval, check_timeout, fall", "inter, fall; timeout check"),
         timer("out_refused", "an instance that says no is taken out", (fall - 1) * interval_s, fall * interval_s,
               "check_interval, fall", "inter, fall"),

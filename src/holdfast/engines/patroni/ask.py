@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from math import ceil
 
 from holdfast.blueprint import File
 from holdfast.documents import yaml
@@ -115,14 +116,22 @@ def _agrees(files: Mapping[str, File], host: str) -> Question | None:
     )
 
 
+def _least_lease_s(store: str, topology: Topology) -> float:
+    """etcd grants no shorter lease than one and a half election timeouts (etcd, server/etcdserver/server.go: minTTL)."""
+    settings = topology.tiers[store].settings if store in topology.tiers else None
+    return ceil(1.5 * getattr(settings, "election_timeout", 0.0))
+
+
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     if has_own_config(tier, topology):
         return ()
     settings: Settings = topology.tiers[tier].settings
+    ttl_s = max(settings.ttl, _least_lease_s(settings.consensus, topology))
     return (
         Delay(
-            step="lease", name="lease of a silent primary expires", low_s=settings.ttl - settings.loop_wait, high_s=settings.ttl,
-            setting="ttl", source=f"{DOCUMENT}: ttl, counted from the last renewal, which is up to one loop_wait old",
+            step="lease", name="lease of a silent primary expires", low_s=ttl_s - settings.loop_wait, high_s=ttl_s,
+            setting="ttl" if ttl_s == settings.ttl else "election_timeout",
+            source=f"{DOCUMENT}: ttl, counted from the last renewal, which is up to one loop_wait old",
         ),
         Delay(
             step="revoke", name="etcd withdraws the lease", low_s=0.0, high_s=1.0,
