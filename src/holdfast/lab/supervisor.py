@@ -143,7 +143,7 @@ class Supervisor:
 
     def _ended(self, name: str, kept: Kept, code: int) -> None:
         now_s = time.monotonic()
-        if kept.spec["ends_group"]:
+        if kept.spec.get("ends_group"):
             with suppress(ProcessLookupError):
                 os.killpg(kept.pid, signal.SIGKILL)
         kept.pid = 0
