@@ -12,6 +12,7 @@ from holdfast.drills.suites import SUITES, drills_of
 from holdfast.faults.catalogue import FAULTS
 from holdfast.predict.promise import Promise, promises
 from holdfast.predict.strike import NATURES, Strike
+from holdfast.predict.yearly import Prediction
 from holdfast.topology.model import Topology
 
 CLASSIC, SHOP = "examples/classic", "examples/shop"
@@ -141,3 +142,14 @@ def test_every_fault_has_a_nature_or_says_that_it_is_not_promised_for():
     for fault in without:
         found = promises(Strike(fault=fault, tier="web", target="one"), topology())
         assert all(each.low_s is None and each.reason for each in found)
+
+
+def test_what_pages_can_do_without_takes_them_down_neither_for_a_moment_nor_in_a_year():
+    whole = topology()
+    web = whole.tiers["web"]
+    needs = {"db": web.uses["db"].model_copy(update={"critical": True})}
+    critical = replace(whole, tiers={**whole.tiers, "web": web.model_copy(update={"uses": needs})})
+    reached = {each: Prediction(each_topology).service.paths for each, each_topology in (("may", whole), ("must", critical))}
+    tiers = {each: {path.name: path.tiers for path in paths}["pages"] for each, paths in reached.items()}
+    assert "db" in tiers["must"]
+    assert "db" not in tiers["may"]

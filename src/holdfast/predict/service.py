@@ -189,7 +189,7 @@ def reached(topology: Topology, start: str, protocol: str | None) -> tuple[str, 
         found[name] = None
         tier = topology.tiers[name]
         waiting += [(other, None) for key, other in tier.routes.items() if asked in (None, key)]
-        waiting += [(other, None) for other in tier.uses]
+        waiting += [(other, None) for other, how in tier.uses.items() if how.critical]
     return tuple(found)
 
 
