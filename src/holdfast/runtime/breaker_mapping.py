@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 # What may stand in one policy of a topology; all but the breaker is read by policies of their own.
 OF_A_POLICY = frozenset({"breaker", "ejection", "max_pending", "retries", "retry_budget", "timeout"})
+# What a topology says of a use besides, for those who predict: no policy of a call.
+OF_NO_POLICY = frozenset({"critical", "pool"})
 # Longest first, so that "ms" is not read as "s".
 _UNITS = (("min", 60.0), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0))
 _PREDICATES = frozenset({"failure_on", "ignore_on", "failure_result", "ignore_result"})
@@ -17,7 +19,7 @@ _PREDICATES = frozenset({"failure_on", "ignore_on", "failure_result", "ignore_re
 def taken_from(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """The settings in `mapping` by their full names, as numbers.  ValueError for a name that nobody knows, or one given twice."""
     known = set(names) - _PREDICATES
-    given = {name: value for name, value in mapping.items() if name == "breaker" or name not in OF_A_POLICY}
+    given = {name: value for name, value in mapping.items() if name == "breaker" or name not in OF_A_POLICY | OF_NO_POLICY}
     inner = given.pop("breaker", None)
     if inner is not None:
         if not hasattr(inner, "items"):

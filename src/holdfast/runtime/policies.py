@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.runtime import checks
 from holdfast.runtime.balancer import Balancer, Ejection
 from holdfast.runtime.breaker import CircuitBreaker
-from holdfast.runtime.breaker_mapping import OF_A_POLICY, meant, read
+from holdfast.runtime.breaker_mapping import OF_A_POLICY, OF_NO_POLICY, meant, read
 from holdfast.runtime.breaker_settings import BreakerSettings
 from holdfast.runtime.budget import RetryBudget
 from holdfast.runtime.bulkhead import Bulkhead
@@ -77,6 +77,8 @@ def policies_from(
 def _known(uses: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for key, value in uses.items():
+        if key in OF_NO_POLICY:
+            continue
         if key not in OF_A_POLICY:
             raise ValueError(f"{key} is no policy{meant(key, OF_A_POLICY)}")
         if value is not None:
