@@ -80,7 +80,8 @@ def test_an_experiment_strikes_mends_and_measures_and_both_call_it_a_success(
     kept: "subprocess.Popen[str]", chaos: Chaos, holdfast: Callable[..., Ran]
 ) -> None:
     code, journal = chaos(experiment(
-        python("action", "strike", drill={"fault": "hang", "tier": "web", "target": "web2"}),
+        # Who looks four times a second, and waits a second for an answer, needs a moment to see that one is silent.
+        {**python("action", "strike", drill={"fault": "hang", "tier": "web", "target": "web2"}), "pauses": {"after": 2}},
         python("probe", "in_service", name="web"),
         python("probe", "redundant"),
         python("probe", "outage", probe="visits", patience="20s"),

@@ -45,6 +45,10 @@ def test_an_interrupted_drill_cleans_up_and_keeps_its_evidence(
     needs_namespaces()
     running = started("drill", EXAMPLES / "shop", "--seed", 1, start_new_session=True)
     time.sleep(after_s)
+    if after_s > 2:  # evidence is kept from the moment when there is some
+        until_s = time.monotonic() + 20
+        while not list(tmp_path.glob("holdfast-runs/*/record.sqlite")) and time.monotonic() < until_s:
+            time.sleep(0.05)
 
     # A terminal sends Ctrl-C to the whole group; a service manager sends SIGTERM to the command alone.
     if number == signal.SIGINT:
