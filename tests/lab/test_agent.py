@@ -59,3 +59,18 @@ def test_a_host_that_is_gone_answers_nobody() -> None:
             await asking
 
     with_agent(story)
+
+
+def test_a_host_that_is_born_when_nobody_waits_for_it_any_more_ends_nothing() -> None:
+    """As where a run is interrupted while its hosts still come up."""
+
+    async def story(agent: Agent) -> None:
+        waiting = asyncio.create_task(agent.born())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        agent._handle({"pid": 7})
+        assert agent.pid == 7
+
+    with_agent(story)

@@ -38,7 +38,8 @@ class Agent:
     def _handle(self, message: dict[str, Any]) -> None:
         if "pid" in message:
             self.pid = message["pid"]
-            self._ready.set_result(self.pid)
+            if not self._ready.done():  # whoever waited for it may have been told to end
+                self._ready.set_result(self.pid)
         elif "failed" in message:
             self._failed = message["failed"]
         elif "told" in message:
