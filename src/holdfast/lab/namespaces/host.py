@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from holdfast.lab import linux, netlink
@@ -30,13 +31,13 @@ def main(descriptor: int) -> None:
     linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     pid = os.fork()
     if pid:
-        channel.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        _tell(channel, {"pid": pid})
         os._exit(0)  # the lab, process 1 of its own namespace, inherits and reaps the host
     try:
         disk_server = _mount(host)
         linux.set_hostname(host["name"])
     except OSError as error:
-        channel.sendall(json.dumps({"failed": str(error)}).encode() + b"\n")
+        _tell(channel, {"failed": str(error)})
         os._exit(1)
     place = Place(users="nested", confined=True, logs=logs, python=host["python"])
     verbs = {
@@ -45,6 +46,11 @@ def main(descriptor: int) -> None:
     supervisor = Supervisor(channel, place, verbs)
     supervisor.spared = disk_server  # it reads pid files beneath /var/lib: whoever stops that must not wait for it
     supervisor.serve()
+
+
+def _tell(channel: socket.socket, message: dict[str, Any]) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):  # the lab is ending already; so does what reads an empty channel
+        channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _first_line(channel: socket.socket) -> bytes:
