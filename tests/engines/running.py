@@ -52,6 +52,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    wbufsize = 1 << 16
+    """An answer leaves as a whole, or not at all: half of one could not be asked again by anybody."""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
@@ -84,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
         self.send_header("Connection", "Upgrade")
         self.end_headers()
+        self.wfile.flush()
         self.wfile.write(self.rfile.readline())
         self.close_connection = True
 

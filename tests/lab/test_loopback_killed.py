@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -128,7 +128,8 @@ def test_after_kill_9_nothing_is_left_of_the_real_shop(tmp_path):
         ours = made_by(programs)
         holdfast.send_signal(signal.SIGKILL)
         holdfast.wait(1)
-        assert within(LEFT_S, lambda: not still(programs)), still(programs)
+        # Eight supervisors end thirty programs on two processors that may be busy: that they do is claimed here, not how soon.
+        assert within(4 * LEFT_S, lambda: not still(programs)), still(programs)
         assert within(LEFT_S, lambda: not [*mentioning(str(tmp_path)), *tmp_path.glob("*/hosts")]), mentioning(str(tmp_path))
         assert not ours & segments()
         assert {name for name in os.listdir("/dev/shm") if name.startswith("PostgreSQL.")} <= shared
@@ -145,10 +146,12 @@ def below(holdfast: int) -> dict[int, str]:
 
 def still(programs: Mapping[int, str]) -> dict[int, str]:
     """Those that run.  A supervisor that has ended may lie as a zombie until the machine's process 1 looks."""
-    return {
-        pid: Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid, began in programs.items()
-        if (stat := stat_of(pid)) and stat[2] == began and stat[0] not in "ZX"
-    }  # fmt: skip
+    found = {}
+    for pid, began in programs.items():
+        if (stat := stat_of(pid)) and stat[2] == began and stat[0] not in "ZX":
+            with suppress(OSError):  # it ends while it is looked at
+                found[pid] = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    return found
 
 
 def made_by(processes: Collection[int]) -> frozenset[int]:
