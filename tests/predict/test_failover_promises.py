@@ -27,8 +27,11 @@ def topology(example: str = CLASSIC, **changes: dict[str, object]) -> Topology:
     return replace(found, tiers=tiers)
 
 
-def of(strike: Strike, whole: Topology, probe: str = "orders", leader_struck: bool | None = None) -> Promise:
-    found = [each for each in promises(strike, whole) if each.probe == probe and each.leader_struck in (None, leader_struck)]
+def of(strike: Strike, whole: Topology, probe: str = "orders", leader_struck: bool | None = None, **case: bool) -> Promise:
+    """In the case where this turns out to be so."""
+    case |= {} if leader_struck is None else {"leader": leader_struck}
+    found = [each for each in promises(strike, whole) if each.probe == probe]
+    found = [each for each in found if all(case.get(fact) == value for fact, value in each.when.items())]
     assert len(found) == 1
     return found[0]
 
@@ -66,7 +69,29 @@ def test_a_timer_that_is_doubled_moves_the_bounds(strike, tier, setting, before,
 
 
 def test_a_standby_is_not_the_primary():
-    assert of(replace(LOST, target="replica"), topology(), leader_struck=True).high_s < 5
+    for confirms, low_s, high_s in ((True, 2.9, 5.0), (False, 0.0, 0.5)):
+        promise = of(replace(LOST, target="replica"), topology(), confirms=confirms)
+        assert low_s <= promise.low_s <= promise.high_s < high_s
+
+
+def test_in_a_zone_it_depends_on_who_is_there():
+    zone = replace(LOST, tier="entry", target="zone c")
+    lows = [of(zone, topology(), **case).low_s for case in (
+        {"primary": True, "leader": True}, {"primary": True, "leader": False}, {"primary": False, "confirms": True},
+        {"primary": False, "confirms": False},
+    )]  # fmt: skip
+    assert lows == sorted(lows, reverse=True)
+    assert lows[0] > 21
+    assert lows[-1] == 0
+    assert "the primary is not struck, a standby that confirms commits is struck" in [
+        each.given for each in promises(zone, topology())]
+
+
+def test_who_hands_over_gives_the_lease_back_and_no_turn_of_a_loop_is_waited_for():
+    promise = of(HANDED_OVER, topology())
+    assert [step.step for step in promise.chain][:4] == ["handover", "shutdown", "promote", "in"]
+    assert promise.low_s == pytest.approx(1.1)
+    assert promise.high_s == of(HANDED_OVER, topology(db={"loop_wait": 10.0})).high_s
 
 
 def test_an_asynchronous_standby_is_not_missed():
@@ -79,9 +104,11 @@ def test_a_primary_that_may_restart_in_place_does():
 
 
 def test_whoever_is_drawn_may_be_the_primary_and_may_not():
-    promise = of(replace(LOST, target="one"), topology(), leader_struck=False)
-    assert promise.low_s == 0
-    assert promise.high_s == of(LOST, topology(), leader_struck=False).high_s
+    anyone = replace(LOST, target="one")
+    for leader in (True, False):
+        itself, certainly = of(anyone, topology(), primary=True, leader=leader), of(LOST, topology(), leader_struck=leader)
+        assert (itself.low_s, itself.high_s) == (certainly.low_s, certainly.high_s)
+    assert of(anyone, topology(), primary=False, confirms=False).low_s == 0
 
 
 def test_without_failsafe_a_primary_cut_from_its_store_steps_down():

@@ -48,9 +48,9 @@ def test_a_database_without_a_standby_starts_again_in_place_or_lasts():
 
 def test_with_the_synchronous_standbys_lost_as_well_nobody_may_take_over():
     both = strike("hang", "db", "majority")
-    assert of(both, topology(db={"synchronous": 1})).high_s == inf
-    assert of(both, topology(db={"synchronous": 0})).high_s < inf
-    assert of(strike("hang", "db", "minority"), topology(db={"synchronous": 1})).high_s < inf
+    assert of(both, topology(db={"synchronous": 1}), primary=True).high_s == inf
+    assert of(both, topology(db={"synchronous": 0}), primary=True).high_s < inf
+    assert of(strike("hang", "db", "minority"), topology(db={"synchronous": 1}), primary=True).high_s < inf
 
 
 def test_who_dies_again_and_again_cannot_give_the_lease_back():
