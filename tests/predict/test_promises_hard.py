@@ -127,7 +127,7 @@ def test_late_answers_cost_what_the_balancer_waits_before_it_asks_elsewhere(targ
 
 def test_a_dependency_that_can_be_missed_costs_its_wait_and_one_that_cannot_lasts():
     gone = strike("dependency_down", "web", "all", dependency="db")
-    assert of(gone, topology(), "pages").high_s == pytest.approx(2 * 0.5 + 0.25)
+    assert of(gone, topology(), "pages").high_s == pytest.approx(0.25 + 0.25)
     assert of(gone, needing(topology(), web={"db": True}), "pages").high_s == inf
 
 

@@ -3,12 +3,15 @@
 A case is a handful of facts (`part.Fact`), each true or not.  Shares of a path that name no fact are part of every case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
+from typing import TypeVar
 
 from holdfast.predict.part import Fact, Part, When
 
-_SAID: Mapping[Fact, tuple[str, str]] = {
+Made = TypeVar("Made")
+
+_SAID: dict[Fact, tuple[str, str]] = {
     "primary": ("the primary is struck", "the primary is not struck"),
     "leader": ("the leader of {store} is on a struck host", "the leader of {store} is not on a struck host"),
     "confirms": ("a standby that confirms commits is struck", "no standby that confirms commits is struck"),
@@ -33,6 +36,25 @@ def cases(found: Sequence[Part]) -> tuple[When, ...]:
 def within(part: Part, case: When) -> bool:
     """Whether it is a share of what happens in this case."""
     return all(case.get(fact, value) == value for fact, value in part.when.items())
+
+
+def telling(made: Sequence[tuple[When, Made]]) -> list[tuple[When, Made]]:
+    """The same with fewer facts: one that makes no difference to what was made of the cases is told by none of them."""
+    found = [*made]
+    for fact in reversed(_SAID):  # who is struck is decided first, and given up last
+        merged: list[tuple[When, Made]] = []
+        for case, each in found:
+            rest = {name: value for name, value in case.items() if name != fact}
+            if (rest, each) not in merged:
+                merged.append((rest, each))
+        if all(_apart(one, other) for number, (one, _) in enumerate(merged) for other, _ in merged[:number]):
+            found = merged
+    return found
+
+
+def _apart(one: When, other: When) -> bool:
+    """They can never both be so."""
+    return any(other.get(fact, value) != value for fact, value in one.items())
 
 
 def said(case: When, store: str) -> str:

@@ -22,11 +22,20 @@ def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
     struck = hits(strike, topology)
     tiers = [tier for tier in (path.entry, path.serves, *path.needs) if tier]
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]
-    found += [_missed(tier, path) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
+    found += [part for tier in path.misses for part in _shares_missed(tier, path, strike, struck, topology)]
     stateless = not steps.of(path.serves, topology, "lease")
     if strike.fault in ("dependency_down", "cut_from") and strike.tier == path.serves in struck and stateless:
         found += _without(path, strike, struck[path.serves])
     return tuple(found) or (UNHARMED,)
+
+
+def _shares_missed(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> list[Part]:
+    """Of a tier that callers can do without: they wait for it wherever something happens to it."""
+    shares = _of_tier(tier, path, strike, struck, topology)
+    if all(share == UNHARMED for share in shares):
+        return []
+    waits = _missed(tier, path)
+    return [replace(waits if share.chain or share.unknown else UNHARMED, when=share.when, store=share.store) for share in shares]
 
 
 def _without(path: Path, strike: Strike, hit: Hit) -> list[Part]:
@@ -83,7 +92,7 @@ def _equal(tier: str, path: Path, strike: Strike, hit: Hit, topology: Topology) 
     if nature == "refuses":  # one is noticed at once; a second try may meet the second
         return Part(chain=steps.of(asker, topology, "out_refused") if hit.count > 1 else ())
     if nature == "slow":
-        return gray.late(strike, hit, elsewhere, path)
+        return gray.late(strike, hit, elsewhere, path, asker)
     if nature == "wrong":
         return gray.wrong(strike, hit, asker)
     if strike.fault == "disk_read_only" and hit.everyone:  # all were killed, and may not start without a disk

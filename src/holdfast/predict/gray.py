@@ -30,12 +30,19 @@ def wrong(strike: Strike, hit: Hit, asker: str) -> Part:
     return Part(chain=(steps.lasting(strike),), reason=HEALTHY)
 
 
-def late(strike: Strike, hit: Hit, elsewhere: tuple[Delay, ...], path: Path) -> Part:
+def late(strike: Strike, hit: Hit, elsewhere: tuple[Delay, ...], path: Path, asker: str) -> Part:
+    """Behind a balancer a lost packet is sent again by nobody in time: another one is asked, by a network that loses nothing."""
     if strike.fault == "slow_answers":
         return _slow_answers(strike, hit, elsewhere, path)
     if hit.everyone:
         return Part(unknown=True, reason=NO_TIMER)
     late_s = getattr(strike.settings, "delay", 0.0) + getattr(strike.settings, "jitter", 0.0)
+    if asker and hit.count == 1 and sum(each.high_s for each in elsewhere) <= path.patience_s:
+        crossed = Delay(
+            step="client", name="two crossings of a network that delays, there and back", low_s=0.0, high_s=4 * late_s,
+            setting="delay, jitter", source="the drill",
+        )  # fmt: skip
+        return Part(chain=(*elsewhere, *((crossed,) if late_s else ())))
     again = Delay(
         step="client", name="a lost packet is sent again", low_s=0.0, high_s=1.0 + 4 * late_s,
         source="RFC 6298, 2: the first retransmission of a connection's opening comes after 1 s",

@@ -11,13 +11,13 @@ whichever is longer.  A gap contains the beat of the probe itself.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
 from holdfast.engines.engine import Delay
 from holdfast.predict import steps
-from holdfast.predict.cases import cases, said, within
+from holdfast.predict.cases import cases, said, telling, within
 from holdfast.predict.effect import parts
 from holdfast.predict.part import Part, When
 from holdfast.predict.path import Path, path_of
@@ -83,19 +83,21 @@ def promises(strike: Strike, topology: Topology) -> tuple[Promise, ...]:
 
 def _on(path: Path, strike: Strike, topology: Topology) -> Iterable[Promise]:
     found = parts(path, strike, topology)
-    for case in cases(found):
-        yield _promise(path, strike, [part for part in found if within(part, case)], case)
+    store = next((part.store for part in found if part.store), "")
+    made = [(case, _promise(path, strike, [part for part in found if within(part, case)])) for case in cases(found)]
+    for case, promise in telling(made):
+        yield replace(promise, when=case, given=said(case, store))
 
 
-def _promise(path: Path, strike: Strike, found: Sequence[Part], case: When) -> Promise:
+def _promise(path: Path, strike: Strike, found: Sequence[Part]) -> Promise:
     """The tier that is out longest decides: while it is, the others come back."""
     unknown = next((part for part in found if part.unknown), None)
     worst = unknown or max(found, key=lambda part: (part.high_s, part.low_s))
-    chain = (*worst.chain, *steps.seen_by(path))
+    chain = (*worst.chain, *steps.seen_by(path, worst.chain))
     low_s = max((part.low_s for part in found if part.certain), default=0.0)
     return Promise(
         probe=path.probe, fault=strike.fault, tier=strike.tier, target=strike.target, writes=path.writes,
         chain=() if unknown else chain, low_s=None if unknown else low_s,
         high_s=None if unknown else sum(step.high_s for step in chain),
-        given=said(case, next((part.store for part in found if part.store), "")), when=case, reason=worst.reason,
+        reason=worst.reason,
     )  # fmt: skip

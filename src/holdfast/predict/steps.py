@@ -1,5 +1,6 @@
 """The steps of a chain: those of an engine by their names, and those that belong to no engine: clients, and the fault itself."""
 
+from collections.abc import Sequence
 from math import inf
 
 from holdfast.engines.catalogue import ENGINES
@@ -56,14 +57,16 @@ def lasting(strike: Strike) -> Delay:
     )
 
 
-def seen_by(path: Path) -> tuple[Delay, ...]:
-    """What every measurement adds."""
+def seen_by(path: Path, chain: Sequence[Delay] = ()) -> tuple[Delay, ...]:
+    """What every measurement adds.  What is slow because processors are busy is counted once: work that was measured has it."""
+    busy = sum(step.high_s - step.low_s for step in chain if step.kind == "work") < NOISE_S
     session = Delay(
         step="seen", name="a new session with the database", low_s=0.0, high_s=SESSION_S, kind="work", source="measured",
     )  # fmt: skip
+    noise = Delay(step="seen", name="busy processors answer late", low_s=0.0, high_s=NOISE_S, kind="work", source="measured")
     return (
         *((session,) if path.writes else ()),
         Delay(step="seen", name="the next question of the probe", low_s=0.0, high_s=path.every_s,
               setting=f"probes.{path.probe}.every", source="the probe"),
-        Delay(step="seen", name="busy processors answer late", low_s=0.0, high_s=NOISE_S, kind="work", source="measured"),
+        *((noise,) if busy else ()),
     )  # fmt: skip

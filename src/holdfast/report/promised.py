@@ -87,13 +87,22 @@ def _facts(drill: DrillMeasure, events: Sequence[Event]) -> Mapping[str, bool]:
     for event in events:
         if event.kind in ("role", "confirms") and event.at_s <= drill.struck_at_s:
             words[event.subject, event.kind] = str(event.detail.get(event.kind, ""))
-    struck = {part.strip().partition("/")[0] for part in drill.struck.split(",")}
+    struck = _struck(drill)
     found: dict[str, bool] = {}
     for fact, kind, word in (("primary", "role", "primary"), ("leader", "role", "leader"), ("confirms", "confirms", "yes")):
         hosts = {name.partition("/")[0] for (name, of), said in words.items() if (of, said) == (kind, word)}
         if hosts:
             found[fact] = bool(hosts & struck)
     return found
+
+
+def _struck(drill: DrillMeasure) -> set[str]:
+    """The hosts.  Of those that do not hear each other any more: who hears no majority, itself among them."""
+    hosts = {part.strip().partition("/")[0] for part in drill.struck.split(",")}
+    cut = {tuple(pair) for pair in drill.evidence.get("verified", {}).get("cut") or ()}
+    involved = {host for pair in cut for host in pair}
+    alone = {host for host in involved if 2 * sum((host, other) not in cut for other in involved) <= len(involved)}
+    return alone if cut else hosts
 
 
 def _when(made: Mapping[str, Any]) -> Mapping[str, bool]:

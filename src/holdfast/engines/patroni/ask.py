@@ -156,8 +156,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
                    "Each second more that the shutdown takes (a checkpoint of many dirty pages) adds one",
         ),
         Delay(
-            step="shutdown", name="its state is read, and the lease given back", low_s=0.0, high_s=0.5, kind="work",
-            source="pg_controldata, pg_waldump and a write to etcd; measured on small databases",
+            step="shutdown", name="its state is read, and the lease given back", low_s=0.0, high_s=0.3, kind="work",
+            source="two runs of pg_controldata and one of pg_waldump, of 50 ms each at most, and two writes to etcd",
         ),
         Delay(
             step="recover", name="a crashed primary starts again in place", low_s=0.2, high_s=5.0, kind="work",
