@@ -15,7 +15,7 @@ from holdfast.topology.model import Declared, Instance, Topology
 Step = Literal[
     "out_silent", "out_refused", "in", "ask_elsewhere", "connect", "vip_missed", "vip_released", "learned", "lease", "revoke",
     "turn", "poll", "promote", "handover", "shutdown", "recover", "sync_given_up", "retry_store", "election", "elected",
-    "restart", "start", "client", "lasts", "seen",
+    "restart", "start", "queue", "client", "lasts", "seen",
 ]
 """What a delay is a step of, so that a promise can be composed of the steps of several engines.
 
@@ -28,6 +28,7 @@ recover: a crashed primary starts again in place.  sync_given_up: commits no lon
 retry_store: how long a primary tries its store again before it steps down.
 election, elected: a consensus store misses its leader and has another.
 restart, start: the service manager starts a program again, and it is ready.
+queue: a request waits at the balancer until a server may take one more.
 client, lasts, seen: of no engine: what the client does, how long the fault lasts, what measuring adds.
 """
 

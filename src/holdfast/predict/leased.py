@@ -49,7 +49,7 @@ def parts(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topo
     return tuple(_by_nature(tier, path, strike, hit, topology, back, settings, beside=store_hit is not None))
 
 
-_HANDOVER = ("handover", "shutdown", "promote")
+HANDOVER = ("handover", "shutdown", "promote")
 """A standby is woken by the lease that is given back: no turn of its loop passes (Patroni, dcs/etcd3.py: KVCache)."""
 _ENDS = ("silent", "refuses", "no space")
 """etcd ends when it cannot write its log (etcd, server/etcdserver/raft.go: Save, and then Fatal)."""
@@ -98,7 +98,7 @@ def _primary(
         if strike.settings.by > settings.ttl - 2 * settings.loop_wait:
             yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
     elif strike.fault == "scale_in":
-        yield Part(chain=(*steps.of(tier, topology, *_HANDOVER), *back))
+        yield Part(chain=(*steps.of(tier, topology, *HANDOVER), *back))
     elif nature == "refuses":
         again: tuple[str, ...] = ("recover",) if settings.primary_start_timeout or hit.of == 1 else ("promote",)
         if hit.count > 1:  # whoever could take over may be starting as well (Patroni, ha.py: is_failover_possible)
@@ -107,7 +107,7 @@ def _primary(
     elif nature == "silent":
         yield from _silent(tier, strike, topology, back, settings, certain=True, beside=beside)
     elif nature == "hands over":
-        yield Part(chain=(*steps.of(tier, topology, *_HANDOVER), *back), certain=True)
+        yield Part(chain=(*steps.of(tier, topology, *HANDOVER), *back), certain=True)
     elif nature == "cut":
         yield from _cut(tier, strike, topology, back, settings, beside=beside)
     elif nature == "slow":
@@ -115,7 +115,7 @@ def _primary(
     elif nature == "no space":
         yield Part(chain=(steps.lasting(strike),), reason="a primary that cannot write does not hand over by itself")
     elif nature == "in turn":
-        chain = steps.of(tier, topology, *_HANDOVER)
+        chain = steps.of(tier, topology, *HANDOVER)
         yield Part(chain=(*chain, *back) * (1 if hit.everyone else hit.count))
 
 

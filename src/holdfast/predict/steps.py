@@ -50,6 +50,19 @@ def next_address(path: Path, addresses: int, silent: int) -> Delay:
     )
 
 
+def ejected(asker: str, tier: str, path: Path, strike: Strike, topology: Topology) -> tuple[Delay, ...]:
+    """A balancer leaves alone who failed so often in a row; nobody but the probe need ask, and it asks each in turn."""
+    uses = topology.tiers[asker].uses.get(tier) if asker else None
+    if uses is None or uses.ejection is None:
+        return ()
+    turns, again = topology.tiers[tier].replicas * path.every_s, 1 + int(strike.hold_s / uses.ejection.duration)
+    return (Delay(
+        step="client", name="an instance that keeps failing is ejected", low_s=0.0,
+        high_s=uses.ejection.failures * turns * again, setting=f"tiers.{asker}.uses.{tier}.ejection",
+        source="failures in a row, of a probe that meets each instance in its turn",
+    ),)  # fmt: skip
+
+
 def lasting(strike: Strike) -> Delay:
     return Delay(
         step="lasts", name="nobody is left to serve, as long as the fault lasts", low_s=strike.lasts_s, high_s=strike.lasts_s,

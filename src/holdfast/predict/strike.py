@@ -32,11 +32,6 @@ OF_PROCESS = frozenset({"kill", "crash_loop", "hang", "oom", "switchover", "relo
 """These hit one program; all others hit its host, and with it every program there."""
 AGAIN_AND_AGAIN = frozenset({"crash_loop", "oom"})
 """What the service manager starts again dies again, until the fault is mended."""
-UNTOLD: Mapping[str, str] = {
-    "config_change": "what it costs depends on what is changed",
-    "password_change": "it depends on how programs learn the new password",
-}  # fmt: skip
-
 ZONE = "zone "
 
 
