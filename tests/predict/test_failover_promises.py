@@ -69,6 +69,12 @@ def test_a_timer_that_is_doubled_moves_the_bounds(strike, tier, setting, before,
     assert (new.low_s - old.low_s, new.high_s - old.high_s) == pytest.approx(grows_s, abs=1e-6)
 
 
+def test_a_silent_standby_is_missed_for_as_long_as_its_timeout_says():
+    lost = replace(LOST, target="replica")
+    old, new = (of(lost, topology(db={"standby_timeout": seconds}), confirms=True) for seconds in (3.0, 6.0))
+    assert (new.low_s - old.low_s, new.high_s - old.high_s) == pytest.approx((3.0, 3.0))
+
+
 def test_a_standby_is_not_the_primary():
     for confirms, low_s, high_s in ((True, 2.9, 5.0), (False, 0.0, 0.5)):
         promise = of(replace(LOST, target="replica"), topology(), confirms=confirms)

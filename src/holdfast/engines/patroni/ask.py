@@ -147,8 +147,9 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             source="Patroni, ha.py: every member is polled before a race, with a timeout of 2 s",
         ),
         Delay(
-            step="promote", name="promotion", low_s=0.1, high_s=1.0, kind="work",
-            source="measured on small databases; WAL replay adds to it",
+            step="promote", name="promotion", low_s=0.1, high_s=0.7, kind="work",
+            source="four writes to etcd of 50 ms each at most, pg_ctl, and PostgreSQL's end of recovery with its history file; "
+                   "WAL replay adds to it",
         ),
         Delay(
             step="handover", name="the old primary shuts down, looked at once a second", low_s=1.0, high_s=1.0,
