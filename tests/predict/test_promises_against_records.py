@@ -1,6 +1,6 @@
 """The promises of today beside outages of real runs of examples/classic: in short what `make soak` proves at length.
 
-`recorded_outages.json`: what probes saw (the sum of the outages of a path or its longest gap, whichever is longer) in drills of the
+`recorded_outages.json`: what probes saw (the sum of a path's outages or its longest gap, whichever is longer) in drills of the
 suites, on two cores that others used as well; `given` is the case that the strike turned out to be.
 """
 
