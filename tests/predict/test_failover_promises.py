@@ -69,6 +69,14 @@ def test_a_timer_that_is_doubled_moves_the_bounds(strike, tier, setting, before,
     assert (new.low_s - old.low_s, new.high_s - old.high_s) == pytest.approx(grows_s, abs=1e-6)
 
 
+def test_a_standby_that_reboots_is_missed_until_it_refuses_what_it_forgot():
+    promise = of(replace(LOST, fault="reboot", target="replica"), topology(), confirms=True)
+    assert [step.step for step in promise.chain][:3] == ["start", "client", "turn"]
+    assert "standby_timeout decides" in promise.reason
+    slower = of(replace(LOST, fault="reboot", target="replica"), topology(db={"loop_wait": 2.0}), confirms=True)
+    assert slower.high_s - promise.high_s == pytest.approx(1.0)
+
+
 def test_a_silent_standby_is_missed_for_as_long_as_its_timeout_says():
     lost = replace(LOST, target="replica")
     old, new = (of(lost, topology(db={"standby_timeout": seconds}), confirms=True) for seconds in (3.0, 6.0))

@@ -10,6 +10,7 @@
 | all fall silent, or the primary and so many standbys that no synchronous one need be left | as long as the fault |
 | the primary's clock goes back, by more than its lease can bear | perhaps as silent: Patroni sleeps until that hour |
 | a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
+| a synchronous standby reboots | boot, what it is sent again, turn |
 | the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
 
 A new leader of etcd refreshes every lease, and adds its election timeout (etcd, lease/lessor.go: Promote), so that a lease lives
@@ -27,6 +28,7 @@ from holdfast.predict.path import Path
 from holdfast.predict.strike import AGAIN_AND_AGAIN, Hit, Strike, dependency
 from holdfast.topology.model import Topology
 
+BOOTS = "a machine boots for longer than a host of a lab: there its standby_timeout decides"
 CROSSINGS = 12
 """How often a packet crosses the network for a session, a write and its confirmation by a standby, at the most."""
 
@@ -159,8 +161,10 @@ def _standby(tier: str, path: Path, strike: Strike, settings: Any, topology: Top
         return UNHARMED
     if strike.nature in ("refuses", "in turn") or strike.fault == "scale_in":
         return Part(chain=steps.of(tier, topology, "turn"))
+    if strike.fault == "reboot":  # a host that is back refuses what it no longer knows
+        return Part(chain=(*steps.booting(), *steps.of(tier, topology, "turn")), reason=BOOTS)
     given_up = steps.of(tier, topology, "sync_given_up")
-    if strike.nature == "silent" and strike.fault != "reboot" and path.writes:  # who writes is confirmed at every beat
+    if strike.nature == "silent" and path.writes:  # who writes is confirmed at every beat
         age_s = min(settings.standby_timeout / 2, 2 * path.every_s)
         return Part(chain=tuple(replace(each, low_s=settings.standby_timeout - age_s) for each in given_up), certain=True)
     if strike.nature in ("silent", "cut", "no space"):

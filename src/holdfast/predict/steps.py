@@ -11,6 +11,8 @@ from holdfast.topology.model import Topology
 
 NOISE_S = 0.2
 """What two busy cores do to any program (`report.words.NOTABLE_GAP_S` has the same reason)."""
+BOOT_S = 0.3
+"""A host of a lab; a machine needs minutes, so that this step does not transfer."""
 SESSION_S = 0.2
 """A session with a database takes a connection, five messages of scram-sha-256 (RFC 5802) and a backend's fork."""
 
@@ -61,6 +63,15 @@ def ejected(asker: str, tier: str, path: Path, strike: Strike, topology: Topolog
         high_s=uses.ejection.failures * turns * again, setting=f"tiers.{asker}.uses.{tier}.ejection",
         source="failures in a row, of a probe that meets each instance in its turn",
     ),)  # fmt: skip
+
+
+def booting() -> tuple[Delay, ...]:
+    """Until who was connected with it hears that it has forgotten the connection."""
+    return (
+        Delay(step="start", name="the host boots", low_s=0.0, high_s=BOOT_S, kind="work", source="measured, of a host of a lab"),
+        Delay(step="client", name="what it did not confirm is sent again", low_s=0.0, high_s=BOOT_S + 0.2, kind="work",
+              source="RFC 6298, 5.5: each wait is twice the last, so that no more passes than did already; the first is 200 ms"),
+    )  # fmt: skip
 
 
 def lasting(strike: Strike) -> Delay:
