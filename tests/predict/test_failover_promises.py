@@ -69,6 +69,18 @@ def test_a_timer_that_is_doubled_moves_the_bounds(strike, tier, setting, before,
     assert (new.low_s - old.low_s, new.high_s - old.high_s) == pytest.approx(grows_s, abs=1e-6)
 
 
+def test_a_standby_that_cannot_write_hangs_up_and_one_that_hardly_runs_answers_late():
+    whole = topology()
+    drills = {each.name: strike_of(each) for each in drills_of(whole, "full")}
+    full = {leader: of(drills["disk_full db"], whole, confirms=True, leader=leader) for leader in (True, False)}
+    assert [step.step for step in full[True].chain][:3] == ["election", "elected", "turn"]
+    assert [step.step for step in full[False].chain][0] == "turn"
+    starved = drills["cpu_starve db"]
+    assert of(starved, whole, confirms=True).chain[0].high_s == pytest.approx(0.8)
+    seldom = replace(starved, settings=starved.settings.model_copy(update={"period": 1.0}))
+    assert of(seldom, whole, confirms=True).chain[0].step == "sync_given_up"
+
+
 def test_a_standby_that_reboots_is_missed_until_it_refuses_what_it_forgot():
     promise = of(replace(LOST, fault="reboot", target="replica"), topology(), confirms=True)
     assert [step.step for step in promise.chain][:3] == ["start", "client", "turn"]

@@ -11,6 +11,8 @@
 | the primary's clock goes back, by more than its lease can bear | perhaps as silent: Patroni sleeps until that hour |
 | a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
 | a synchronous standby reboots | boot, what it is sent again, turn |
+| its disk is full, or cannot be written | turn; election, elected, turn where the store's leader writes to the same disk |
+| it gets little of the processor | four of the moments in which it does |
 | the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
 
 A new leader of etcd refreshes every lease, and adds its election timeout (etcd, lease/lessor.go: Promote), so that a lease lives
@@ -76,9 +78,14 @@ def _by_nature(
         yield from (replace(part, store=settings.consensus) for part in primary)
         return
     standby = _standby(tier, path, strike, settings, topology)
-    others = [standby] if standby == UNHARMED else [
-        replace(standby, when={"confirms": True}), replace(UNHARMED, when={"confirms": False}),
-    ]  # fmt: skip
+    others = [standby]
+    if standby != UNHARMED:
+        confirming: When = {"confirms": True}
+        others = [replace(standby, when=confirming), replace(UNHARMED, when={"confirms": False})]
+        if strike.nature == "no space" and beside:  # whoever leads the store writes to the same disk, and a turn waits for it
+            first = steps.of(settings.consensus, topology, "election", "elected")
+            led = replace(standby, chain=(*first, *standby.chain), when={**confirming, "leader": True})
+            others[:1] = [led, replace(standby, when={**confirming, "leader": False})]
     if all(part == UNHARMED for part in (*primary, *others)):
         return
     for number, part in enumerate((*primary, *others)):
@@ -159,19 +166,20 @@ def _standby(tier: str, path: Path, strike: Strike, settings: Any, topology: Top
     """One that confirms commits: they wait until another one does."""
     if not settings.synchronous:
         return UNHARMED
-    if strike.nature in ("refuses", "in turn") or strike.fault == "scale_in":
-        return Part(chain=steps.of(tier, topology, "turn"))
+    if strike.nature in ("refuses", "in turn", "no space") or strike.fault == "scale_in":
+        return Part(chain=steps.of(tier, topology, "turn"))  # who cannot write what it is sent hangs up at once
     if strike.fault == "reboot":  # a host that is back refuses what it no longer knows
         return Part(chain=(*steps.booting(), *steps.of(tier, topology, "turn")), reason=BOOTS)
     given_up = steps.of(tier, topology, "sync_given_up")
     if strike.nature == "silent" and path.writes:  # who writes is confirmed at every beat
         age_s = min(settings.standby_timeout / 2, 2 * path.every_s)
         return Part(chain=tuple(replace(each, low_s=settings.standby_timeout - age_s) for each in given_up), certain=True)
-    if strike.nature in ("silent", "cut", "no space"):
+    if strike.nature in ("silent", "cut"):
         return Part(chain=tuple(replace(each, low_s=0.0) for each in given_up))
-    if strike.nature == "slow":
-        return _slow(strike) if strike.fault != "cpu_starve" else Part(chain=given_up)
-    return UNHARMED
+    if strike.fault == "cpu_starve":
+        windows = steps.starved(strike)
+        return Part(chain=windows if sum(each.high_s for each in windows) < settings.standby_timeout else given_up)
+    return _slow(strike) if strike.nature == "slow" else UNHARMED
 
 
 def _cut(

@@ -74,6 +74,15 @@ def booting() -> tuple[Delay, ...]:
     )  # fmt: skip
 
 
+def starved(strike: Strike) -> tuple[Delay, ...]:
+    """Who runs for a moment of each period may need a moment each to receive, to write, to flush and to answer."""
+    period_s = getattr(strike.settings, "period", 0.0) or inf
+    return (Delay(
+        step="client", name="it receives, writes, flushes and answers in four of its moments", low_s=0.0, high_s=4 * period_s,
+        setting="period", source="the drill",
+    ),)  # fmt: skip
+
+
 def lasting(strike: Strike) -> Delay:
     return Delay(
         step="lasts", name="nobody is left to serve, as long as the fault lasts", low_s=strike.lasts_s, high_s=strike.lasts_s,
