@@ -1,7 +1,8 @@
 """The promises of today beside outages of real runs of examples/classic: in short what `make soak` proves at length.
 
 `recorded_outages.json`: what probes saw (the sum of a path's outages or its longest gap, whichever is longer) in drills of the
-suites, on two cores that others used as well; `given` is the case that the strike turned out to be.
+suites, on two cores that others used as well; `given` is the case that the strike turned out to be.  One drill is not among them:
+a `cut_from` right behind a `clock_skew`, whose Patroni still slept for the hour by which its clock had gone back.
 """
 
 import json

@@ -11,8 +11,8 @@ from holdfast.topology.model import Topology
 
 NOISE_S = 0.2
 """What two busy cores do to any program (`report.words.NOTABLE_GAP_S` has the same reason)."""
-BOOT_S = 0.3
-"""A host of a lab; a machine needs minutes, so that this step does not transfer."""
+BOOT_S = 0.2
+"""A host of a lab, until its network answers; a machine needs minutes, so that this step does not transfer."""
 SESSION_S = 0.2
 """A session with a database takes a connection, five messages of scram-sha-256 (RFC 5802) and a backend's fork."""
 
