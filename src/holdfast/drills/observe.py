@@ -51,6 +51,8 @@ class Observer:
         self._asker = Asker(lab, site, wire)
         self._was_redundant: bool | None = None
         self._watchers: list[asyncio.Task[None]] = []
+        self._confirms: dict[str, str] = {}
+        """Whether commits wait for a standby; only told, since no drill depends on it."""
         self._tasks: asyncio.TaskGroup | None = None
         self._unseen: set[str] = set()
         """Instances and hosts that came with a change and were not looked at yet: nobody can say that they are missing."""
@@ -137,11 +139,19 @@ class Observer:
 
     async def _role(self, instance: Instance, questions: Questions) -> str:
         if questions.role:
-            return await self._asker.word(questions.role)
+            response = await self._asker.answer(questions.role)
+            if response and questions.confirms:
+                self._note_confirms(instance.name, questions.confirms(response.status, response.body))
+            return questions.role.read(response.status, response.body) if response else ""
         try:
             return "active" if questions.holds in await self._lab.addresses(instance.host) else "standby"
         except (OSError, TimeoutError):
             return ""
+
+    def _note_confirms(self, name: str, word: str) -> None:
+        if self._confirms.get(name) != word:
+            self._confirms[name] = word
+            self._told("confirms", name, {"confirms": word})
 
     def _note_role(self, name: str, role: str) -> None:
         if self.standing.role.get(name, "") != role:

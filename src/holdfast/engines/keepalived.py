@@ -178,8 +178,9 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         Delay(
             step="vip_released", name="a dead balancer's host gives the virtual IP up",
             low_s=(CHECK_FALL - 1) * CHECK_INTERVAL_S,
-            high_s=CHECK_FALL * (CHECK_INTERVAL_S + CHECK_TIMEOUT_S) + advert_s, setting="vrrp_script interval, timeout, fall",
-            source="keepalived.conf(5): vrrp_script",
+            high_s=CHECK_FALL * CHECK_INTERVAL_S + CHECK_TIMEOUT_S + skew_s, setting="vrrp_script interval, timeout, fall",
+            source="keepalived.conf(5): vrrp_script, begun at each interval however long the last one took; then an advert of "
+                   "priority 0, and a backup's skew (RFC 5798, 6.4.2)",
         ),
         Delay(step="learned", name="neighbours learn the new host", low_s=0.0, high_s=0.1, kind="work",
               source="gratuitous ARP; measured"),

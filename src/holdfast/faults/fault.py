@@ -92,12 +92,15 @@ class Struck:
     before: tuple[State, ...] = ()
     after: tuple[State, ...] = ()
     said: str = ""
+    cut: tuple[tuple[str, str], ...] = ()
+    """Pairs of hosts (from, to) whose packets vanish, where hosts of a tier do not hear each other."""
 
     def as_detail(self) -> dict[str, Any]:
         return {
             "before": [f"{state.name} {state.life}" for state in self.before],
             "after": [f"{state.name} {state.life}" for state in self.after],
             "said": self.said,
+            **({"cut": [list(pair) for pair in self.cut]} if self.cut else {}),
         }
 
 
