@@ -85,6 +85,24 @@ def test_whoever_was_too_late_leaves_no_lease_behind(lossy: Lossy) -> None:
     assert len(lossy.etcd.leases) == 1
 
 
+def test_a_lease_that_ran_out_on_the_way_leaves_no_key_that_nothing_ends(lossy: Lossy, clock: FakeClock) -> None:
+    post = lossy.post
+
+    def frozen_after_the_grant(path: str, body: dict[str, Any], *, limit_s: float) -> dict[str, Any]:
+        answer = post(path, body, limit_s=limit_s)
+        if path == "/v3/lease/grant":
+            clock.advance(6.0)
+        return answer
+
+    seats = EtcdSeats(lossy, "a", 3)
+    lossy.post = frozen_after_the_grant  # type: ignore[method-assign]
+    assert go(seats.take("me", 5.0, limit_s=1)) is None
+    assert lossy.etcd.keys == {}
+
+    lossy.post = post  # type: ignore[method-assign]
+    assert go(seats.take("me", 5.0, limit_s=1)).seat == 0
+
+
 def test_a_renewal_of_what_is_gone_says_so(lossy: Lossy, clock: FakeClock) -> None:
     seats = EtcdSeats(lossy, "a", 1)
     go(seats.take("me", 5.0, limit_s=1))
