@@ -20,8 +20,8 @@ from holdfast.topology.schema import schema
 
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
 COMMON_TIER = (
-    "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "capacity", "demand", "reliability", "program", "config",
-    "vip_config",
+    "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "mesh", "capacity", "demand", "reliability", "program",
+    "config", "vip_config",
 )
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")

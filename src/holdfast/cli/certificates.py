@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
+from holdfast.blueprint import Blueprint
+from holdfast.engines import mesh
 from holdfast.errors import Problem, Refused
+from holdfast.topology.model import Topology
 
 _FROM, _TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC)
 
@@ -21,8 +24,11 @@ class Authority:
     key: Any
     certificate: Any
 
-    def bundle(self, names: Sequence[str], addresses: Sequence[str]) -> str:
-        """For these host names and IP addresses; every call gives another key and serial number."""
+    def bundle(self, names: Sequence[str], addresses: Sequence[str], identity: str = "") -> str:
+        """For these host names and IP addresses; every call gives another key and serial number.
+
+        identity: a URI that names the bearer to others of a mesh, to whom it is client as well as server.
+        """
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,11 +36,15 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         bearers: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         bearers += [x509.IPAddress(ip_address(address)) for address in addresses]
+        usages = [x509.ExtendedKeyUsageOID.SERVER_AUTH]
+        if identity:
+            bearers.append(x509.UniformResourceIdentifier(identity))
+            usages.append(x509.ExtendedKeyUsageOID.CLIENT_AUTH)
         made = (
             _draft(names[0], self.certificate.subject, key.public_key())
             .add_extension(x509.SubjectAlternativeName(bearers), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         pem = serialization.Encoding.PEM
@@ -42,7 +52,37 @@ class Authority:
         return (private + made.public_bytes(pem) + self.certificate.public_bytes(pem)).decode().strip()
 
 
-def authority() -> Authority:
+    @property
+    def pem(self) -> str:
+        """The certificate alone."""
+        from cryptography.hazmat.primitives import serialization
+
+        return str(self.certificate.public_bytes(serialization.Encoding.PEM).decode().strip())
+
+
+def of_mesh(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
+    """Values of the secrets that sidecars need and the user named no source for: an authority for this run, and for each host
+    a certificate and the one that takes its place in a drill.  Raises Refused where only some of them were named.
+    """
+    of = {name: mesh.tier_of(name, topology) for name in blueprint.secrets}
+    wanted = [name for name in blueprint.secrets if name == mesh.AUTHORITY or of[name][0]]
+    left = [name for name in wanted if not topology.secrets.get(name)]
+    if not left:
+        return {}
+    if given := [name for name in wanted if name not in left]:
+        what = f"{', '.join(left)} would be signed by another authority than {', '.join(given)}"
+        raise Refused(Problem(what, topology.located("secrets", given[0]), "name all of them under secrets, or none"))
+    signing = authority("mesh-authority and HOST-mesh")
+    found = {mesh.AUTHORITY: signing.pem}
+    for name in wanted:
+        tier, host = of[name]
+        if tier:
+            for made in (name, f"{name}{mesh.NEXT}"):
+                found[made] = signing.bundle([host, tier], [blueprint.host(host).address], mesh.identity(tier, topology))
+    return found
+
+
+def authority(secrets: str = "TIER-tls") -> Authority:
     """Raises Refused where `cryptography` is missing."""
     try:
         from cryptography import x509
@@ -50,7 +90,7 @@ def authority() -> Authority:
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
         what = "a certificate for this run cannot be made without the package cryptography"
-        remedy = "`pip install 'holdfast[tls]'`, or name your own under secrets: {TIER-tls: {file: PATH}}"
+        remedy = f"`pip install 'holdfast[tls]'`, or name your own under secrets, as {{file: PATH}}: {secrets}"
         raise Refused(Problem(what, where="tls", remedy=remedy)) from None
     key = ec.generate_private_key(ec.SECP256R1())
     usage = {name: name in ("key_cert_sign", "crl_sign") for name in _USAGES}

@@ -11,7 +11,7 @@ from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.drills.rotation import in_rotation
-from holdfast.engines import tls
+from holdfast.engines import mesh, tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Request
 from holdfast.engines.routing import served_by
@@ -33,8 +33,10 @@ def aim(
     change = None
     if actions.switchover:
         change = _asking(actions.switchover(hosts[0], ""), asker, secrets)
-    elif renewed := secrets.get(tls.next_secret_of(drill.tier)) if actions.certificate else None:
-        change = _renewing(hosts, actions.certificate, renewed, asker)
+    elif actions.certificate:
+        named = tls.renewed_by(drill.tier, topology)
+        renewed = {host: secrets[named[host][1]] for host in hosts if host in named and named[host][1] in secrets}
+        change = _renewing(renewed, actions.certificate, asker) if len(renewed) == len(hosts) else None
     return Target(
         hosts=hosts,
         processes=tuple(instance.name for instance in instances),
@@ -45,8 +47,7 @@ def aim(
         reloads=actions.reloads,
         seed=seed,
         ports={
-            name: tuple(site.port(port) for port in ENGINES[tier.engine].ports(name, topology))
-            for name, tier in topology.tiers.items()
+            name: tuple(site.port(port) for port in _ports(name, topology)) for name in topology.tiers
         },
         front=_front(drill.tier, topology, site),
         program=site.programs[fault.program].path if fault.program in site.programs else "",
@@ -54,6 +55,12 @@ def aim(
         in_service=_waiting(asker, observer, topology),
         names_process=fault.of_process,
     )
+
+
+def _ports(tier: str, topology: Topology) -> tuple[int, ...]:
+    """Of its programs, and where its sidecars let others in."""
+    inbound = (mesh.INBOUND_PORT,) if mesh.callers(tier, topology) else ()
+    return (*ENGINES[topology.tiers[tier].engine].ports(tier, topology), *inbound)
 
 
 def _front(tier: str, topology: Topology, site: Site) -> Front | None:
@@ -72,11 +79,13 @@ def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Calla
     return change
 
 
-def _renewing(hosts: Sequence[str], path: str, renewed: str, asker: Asker) -> Callable[[], Awaitable[str]]:
+def _renewing(renewed: Mapping[str, str], path: str, asker: Asker) -> Callable[[], Awaitable[str]]:
+    """Says the fingerprints, in the order of the hosts."""
+
     async def change() -> str:
-        for host in hosts:
-            await asker.lab.write(host, path, f"{renewed}\n", mode=0o600)
-        return fingerprint(renewed)
+        for host, pem in renewed.items():
+            await asker.lab.write(host, path, f"{pem}\n", mode=0o600)
+        return " ".join(map(fingerprint, renewed.values()))
 
     return change
 

@@ -11,7 +11,8 @@ each run in a lab makes an authority and a certificate of its own; a rendered fi
 from typing import Literal
 
 from holdfast.blueprint import SECRET, File, Site
-from holdfast.topology.model import Declared, Topology
+from holdfast.engines import mesh
+from holdfast.topology.model import Declared, Instance, Topology
 
 PORT = 443
 SUFFIX = "-tls"
@@ -51,6 +52,20 @@ def redirect_port(site: Site) -> str:
 def next_secret_of(tier: str) -> str:
     """The certificate that takes the place of the first one in a drill."""
     return f"{tier}{SUFFIX}-next"
+
+
+def renewed_by(tier: str, topology: Topology) -> dict[str, tuple[str, str]]:
+    """Host to the names of the secrets that are its certificate and the one that takes its place: of a balancer the same for
+    all, of sidecars one for each."""
+    hosts = [instance.host for instance in topology.instances_of(tier)]
+    if topology.bearer(tier):
+        return {host: (mesh.certificate_of(host), f"{mesh.certificate_of(host)}{mesh.NEXT}") for host in hosts}
+    return dict.fromkeys(hosts, (secret_of(tier), next_secret_of(tier)))
+
+
+def shown_at(instance: Instance) -> int:
+    """The port at which it shows its certificate, before `Site.port`."""
+    return mesh.INBOUND_PORT if instance.engine == "sidecar" else PORT
 
 
 def tls_ports(tier: str, topology: Topology) -> tuple[int, ...]:

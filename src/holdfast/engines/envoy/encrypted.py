@@ -17,7 +17,12 @@ TYPES = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
     if tls.tls_of(instance.tier, topology) is None:
         return {}
-    certificate = site.path(instance.host, CERTIFICATE)
+    text = naming(site.path(instance.host, CERTIFICATE), notice(instance, topology, site))
+    return {CERTIFICATE: tls.bundle(instance.tier), SECRET: File(text=text)}
+
+
+def naming(certificate: str, header: tuple[str, ...]) -> str:
+    """The text of the file that names the certificate's, and whose folder Envoy watches."""
     document = {"resources": [{
         "@type": f"{TYPES}Secret",
         "name": "site",
@@ -30,8 +35,12 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     why = {("resources", 0, "tls_certificate", "watched_directory"): (
         "A certificate that is moved into this folder is served from then on; one that is written in place is not noticed."
     )}
-    text = yaml.dump(document, why, header=notice(instance, topology, site))
-    return {CERTIFICATE: tls.bundle(instance.tier), SECRET: File(text=text)}
+    return yaml.dump(document, why, header=header)
+
+
+def named(path: str) -> list[dict[str, Any]]:
+    """How a TLS context asks for the certificate that the file at `path` names."""
+    return [{"name": "site", "sds_config": {"path_config_source": {"path": path}, "resource_api_version": "V3"}}]
 
 
 def listener(plain: dict[str, Any], wanted: tls.Tls, instance: Instance, site: Site) -> dict[str, Any]:
@@ -43,12 +52,7 @@ def listener(plain: dict[str, Any], wanted: tls.Tls, instance: Instance, site: S
             "common_tls_context": {
                 "tls_params": {"tls_minimum_protocol_version": f"TLSv{wanted.minimum.replace('.', '_')}"},
                 "alpn_protocols": ["h2", "http/1.1"] if wanted.http2 else ["http/1.1"],
-                "tls_certificate_sds_secret_configs": [{
-                    "name": "site",
-                    "sds_config": {
-                        "path_config_source": {"path": site.path(instance.host, SECRET)}, "resource_api_version": "V3",
-                    },
-                }],
+                "tls_certificate_sds_secret_configs": named(site.path(instance.host, SECRET)),
             },
         },
     }}

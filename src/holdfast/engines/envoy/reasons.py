@@ -10,7 +10,7 @@ def reasons(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
     whys: dict[yaml.Path, str] = {("admin",): "Only on the host itself: this interface can stop the program."}
     resources = document["static_resources"]
     for index, listener in enumerate(resources["listeners"]):
-        if listener["name"] in ("http", "https"):
+        if listener["name"] in ("http", "https") or listener["name"].startswith("to-"):
             filters = ("static_resources", "listeners", index, "filter_chains", 0, "filters", 0, "typed_config")
             routes = (*filters, "route_config", "virtual_hosts", 0, "routes")
             # Others may stand before the two that every listener has.
