@@ -33,6 +33,8 @@ class Server(ThreadingHTTPServer):
         super().__init__((address, 8080), Handler)
         self.name, self.status, self.seen = name, "200", Counter[str]()
         self.open: set[socket.socket] = set()
+        self.heard: dict[str, str] = {}
+        """Headers of the last request that was no check."""
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -62,6 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         ready = self.path == "/ready"
         if not ready:
             self.server.seen[self.command] += 1
+            self.server.heard = {name.lower(): value for name, value in self.headers.items()}
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.server.status == "hang up" and not ready:
             self.close_connection = True

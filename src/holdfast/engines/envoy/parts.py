@@ -42,6 +42,7 @@ def http_listener(route: routing.Route, listen: str, settings: Settings, calls: 
             extension("envoy.retry_host_predicates.previous_hosts", "retry.host.previous_hosts.v3.PreviousHostsPredicate"),
         ],
         "host_selection_retry_max_attempts": 20,
+        **balancing.elsewhere(balance),
     }
     safe = {
         "match": {

@@ -33,6 +33,9 @@ _ROUTE_WHYS: Mapping[tuple[Any, ...], str] = {
         "No limit for slow pages: after this long a second host is asked as well, and the first good answer counts."
     ),
     (0, "route", "retry_policy", "retry_host_predicate"): "Never the same host again.",
+    (0, "route", "retry_policy", "retry_priority"): (
+        "Elsewhere is another zone: the own one may have a single server, the one that does not answer."
+    ),
     (1, "match"): "Other methods are tried again only when the request cannot have reached the program.",
 }
 _CLUSTER_WHYS: Mapping[yaml.Path, str] = {

@@ -9,7 +9,6 @@ from holdfast.documents import yaml
 from holdfast.engines import command, mesh, routing
 from holdfast.engines.engine import Served
 from holdfast.engines.envoy import encrypted, live, parts, reasons
-from holdfast.engines.envoy.balancing import extension
 from holdfast.engines.policy import policy
 from holdfast.engines.shared import notice
 from holdfast.engines.sidecar.settings import as_envoy
@@ -84,8 +83,6 @@ def _outward(
     route = _route(tier, to, topology, site)
     listener = parts.http_listener(route, mesh.inside(instance, site), settings, calls)
     cluster = parts.http_cluster(route, settings, calls, instance.zone)
-    if len(cluster["load_assignment"]["endpoints"]) > 1:
-        _elsewhere(listener)
     if mesh.meshed(to, topology):
         cluster["transport_socket"] = _calling(tier, to, instance, topology, site)
         options = cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
@@ -106,22 +103,6 @@ def _route(tier: str, to: str, topology: Topology, site: Site) -> routing.Route:
     return routing.Route(
         protocol="http", tier=to, entry_port=site.port(mesh.towards(tier, topology)[to]), served=served, servers=servers,
     )
-
-
-def _routes(listener: Mapping[str, Any]) -> list[dict[str, Any]]:
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    found: list[dict[str, Any]] = manager["route_config"]["virtual_hosts"][0]["routes"]
-    return found
-
-
-def _elsewhere(listener: dict[str, Any]) -> None:
-    """A second attempt goes to the other zones: the own one may have a single instance, the one that does not answer."""
-    for route in _routes(listener):
-        if "retry_policy" in route["route"]:
-            route["route"]["retry_policy"]["retry_priority"] = extension(
-                "envoy.retry_priorities.previous_priorities", "retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                update_frequency=1,
-            )
 
 
 def _inward(tier: str, instance: Instance, topology: Topology, site: Site) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -192,9 +173,6 @@ def _whys(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
     for index, listener in enumerate(resources["listeners"]):
         chain = ("static_resources", "listeners", index, "filter_chains", 0)
         host = (*chain, "filters", 0, "typed_config", "route_config", "virtual_hosts", 0)
-        found[(*host, "routes", 0, "route", "retry_policy", "retry_priority")] = (
-            "Elsewhere is another zone: the own one may have a single instance, the one that does not answer."
-        )
         if listener["name"] == "inbound":
             context, manager = (*chain, "transport_socket", "typed_config"), (*chain, "filters", 0, "typed_config")
             found[(*context, "require_client_certificate")] = "Who shows none is refused: plain text never gets to the program."
