@@ -152,6 +152,13 @@ def test_a_post_that_was_sent_is_never_sent_again(tmp_path: Path):
     assert hits <= 4
 
 
+def test_a_post_that_meets_a_program_which_is_gone_is_refused_by_the_sidecar_beside_it(tmp_path: Path):
+    with running(tmp_path, meshed({"check_interval": "5s"})) as found:
+        found.servers["pages1"].stop()
+        answer = found.ask("POST")
+    assert answer[0] == 503
+
+
 def test_an_instance_that_keeps_failing_is_left_alone_though_its_check_says_yes(tmp_path: Path):
     whole = meshed({"prefer_zone": False}, ejection={"failures": 3, "for": "5s"})
     with running(tmp_path, whole) as found:
