@@ -181,9 +181,9 @@ class Service:
 @contextmanager
 def running(
     engine: str, folder: Path, uses: Uses | None = None, balancers: int = 1, tls: dict[str, object] | None = None,
-    pem: str = "", **balance: object
+    pem: str = "", answer: str = "", **balance: object
 ) -> Iterator[Service]:  # fmt: skip
-    """`pem` stands in for the secret that holds the certificate."""
+    """`pem` stands in for the secret that holds the certificate, `answer` for what the authority says of it."""
     whole = balanced(engine, uses, tls, **balance)
     # Of this process alone, so that tests may run side by side.
     net = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}."
@@ -196,7 +196,7 @@ def running(
     try:
         for entry in entries:
             process = ENGINES[engine].process(entry, whole, place)
-            known = {"entry-tls": pem}
+            known = {"entry-tls": pem, "entry-tls-ocsp": answer}
             files = {path: replace(file, text=with_secrets(file.text, known)) for path, file in process.files.items()}
             process = placed(replace(process, files=files), place)
             with open(folder / entry.host / "log", "wb") as log:

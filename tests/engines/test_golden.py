@@ -37,6 +37,7 @@ TWO = replace(pages(), tiers={
 })
 CASES |= {"two-addresses": (TWO, PRODUCTION)}
 ENCRYPTED = {f"tls-{engine}": (balanced(engine, tls={}), PRODUCTION) for engine in BALANCERS}
+ENCRYPTED |= {f"ocsp-{engine}": (balanced(engine, tls={"ocsp": True}), PRODUCTION) for engine in BALANCERS}
 CASES |= {**ENCRYPTED, "tls-nginx-1.29": (balanced("nginx", tls={}), NEWER)}
 COOKIE = {"sessions": {"by": "cookie", "cookie": "SHOP"}}
 CASES |= {"nginx-1.29": (balanced("nginx", **COOKIE), NEWER)}

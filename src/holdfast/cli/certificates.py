@@ -3,7 +3,8 @@
 They are good from 2020 to 2049 (RFC 5280, 4.1.2.5, switches formats in 2050), so that no clock has a say in a drill.
 """
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -11,6 +12,8 @@ from typing import Any
 
 from holdfast.blueprint import Blueprint
 from holdfast.engines import mesh
+from holdfast.engines.mesh import NEXT
+from holdfast.engines.tls import secret_of, staple_of
 from holdfast.errors import Problem, Refused
 from holdfast.topology.model import Topology
 
@@ -52,6 +55,19 @@ class Authority:
         return (private + made.public_bytes(pem) + self.certificate.public_bytes(pem)).decode().strip()
 
 
+    def answer(self, bundle: str) -> bytes:
+        """An OCSP response in DER: the certificate of this bundle, which this authority signed, is good (RFC 6960)."""
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.x509 import ocsp
+
+        made = ocsp.OCSPResponseBuilder().add_response(
+            cert=_leaf(bundle), issuer=self.certificate, algorithm=hashes.SHA1(),  # names an authority, protects nothing
+            cert_status=ocsp.OCSPCertStatus.GOOD, this_update=_FROM, next_update=_TO,
+            revocation_time=None, revocation_reason=None,
+        )
+        signed = made.responder_id(ocsp.OCSPResponderEncoding.HASH, self.certificate).sign(self.key, hashes.SHA256())
+        return bytes(signed.public_bytes(serialization.Encoding.DER))
+
     @property
     def pem(self) -> str:
         """The certificate alone."""
@@ -80,6 +96,63 @@ def of_mesh(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
             for made in (name, f"{name}{mesh.NEXT}"):
                 found[made] = signing.bundle([host, tier], [blueprint.host(host).address], mesh.identity(tier, topology))
     return found
+
+
+def _leaf(bundle: str) -> Any:
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificates(bundle.encode())[0]
+
+
+def answered(answer: bytes, bundle: str, tier: str) -> str:
+    """The authority's answer in base64.  Raises Refused where it is none, on another certificate, not good or old."""
+    from cryptography.x509 import ocsp
+
+    try:
+        found = ocsp.load_der_ocsp_response(answer)
+        good = found.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL
+        status = found.certificate_status.name.lower() if good else found.response_status.name.lower()
+        wrong = "" if status == "good" else f"says {status}"
+        if not wrong and found.serial_number != _leaf(bundle).serial_number:
+            wrong = f"is on another certificate, {found.serial_number:x}"
+        ends = found.next_update if not wrong else None  # without a time zone: UTC
+        if ends is not None and ends.replace(tzinfo=UTC) < today():
+            wrong = f"was good until {ends:%Y-%m-%d %H:%M}"
+    except ValueError as error:
+        wrong = f"cannot be read: {error}"
+    if wrong:
+        remedy = "fetch a new one, in DER: openssl ocsp -no_nonce -respout FILE -issuer ISSUER -cert CERTIFICATE -url URL"
+        raise Refused(Problem(f"the answer to staple for {tier} {wrong}", where=f"secrets.{staple_of(tier)}", remedy=remedy))
+    return b64encode(answer).decode()
+
+
+def today() -> datetime:
+    return datetime.now(UTC)
+
+
+def stapled(topology: Topology, blueprint: Blueprint, found: Mapping[str, str], signing: Authority | None) -> dict[str, str]:
+    """Values of the authorities' answers that this service staples: of the user's own certificates from where they are, of those
+    made for this run made too.  Raises Refused where one is missing or of no use."""
+    values: dict[str, str] = {}
+    for tier in topology.tiers:
+        name = staple_of(tier)
+        if name not in blueprint.secrets:
+            continue
+        bundle, path = found[secret_of(tier)], topology.secrets.get(name, {}).get("file")
+        if path:
+            try:
+                values[name] = answered((topology.folder / path).read_bytes(), bundle, tier)
+            except OSError as error:
+                what = f"cannot read the secret {name}: {error.strerror}"
+                raise Refused(Problem(what, topology.located("secrets", name), "correct the path or its permissions")) from None
+        elif signing is None or topology.secrets.get(secret_of(tier)):
+            what = f"there is no answer to staple to {tier}'s certificate"
+            remedy = f"add {name}: {{file: PATH}} under secrets, or remove `ocsp: true`"
+            raise Refused(Problem(what, topology.located("tiers", tier, "tls"), remedy))
+        else:
+            for end in ("", NEXT):
+                values[name + end] = b64encode(signing.answer(found[secret_of(tier) + end])).decode()
+    return values
 
 
 def authority(secrets: str = "TIER-tls") -> Authority:

@@ -13,11 +13,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Program, Site
-from holdfast.cli.certificates import authority, of_mesh
+from holdfast.cli.certificates import authority, of_mesh, stapled
 from holdfast.drills import changing, drill, prepare
 from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
-from holdfast.engines.tls import SUFFIX, next_secret_of
+from holdfast.engines.tls import SUFFIX, next_secret_of, staple_of
 from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
@@ -167,7 +167,8 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
     signing = authority() if any(_certificate_for(name, topology) for name in blueprint.secrets) else None
     # A certificate of the user's own that replaces another in a drill stands in no file.
     spare = [name for name in topology.secrets if name.endswith((f"{SUFFIX}-next", f"{mesh.SUFFIX}{mesh.NEXT}"))]
-    for name in (each for each in (*blueprint.secrets, *spare) if each not in found):
+    answers = {staple_of(tier) for tier in topology.tiers}
+    for name in (each for each in (*blueprint.secrets, *spare) if each not in found and each not in answers):
         source = topology.secrets.get(name, {})
         where = topology.located("secrets", name)
         try:
@@ -188,7 +189,7 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
             problems.append(Problem(what, where, "set it"))
     if problems:
         raise Refused(problems)
-    return found
+    return {**found, **stapled(topology, blueprint, found, signing)}
 
 
 def _certificate_for(secret: str, topology: Topology) -> str:

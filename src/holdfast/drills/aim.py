@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 
-from holdfast.blueprint import Site
+from holdfast.blueprint import Site, secrets_in, with_secrets
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
@@ -36,7 +36,8 @@ def aim(
     elif actions.certificate:
         named = tls.renewed_by(drill.tier, topology)
         renewed = {host: secrets[named[host][1]] for host in hosts if host in named and named[host][1] in secrets}
-        change = _renewing(renewed, actions.certificate, asker) if len(renewed) == len(hosts) else None
+        files = _answers(instances, drill.tier, secrets, asker)
+        change = _renewing(renewed, actions.certificate, files, asker) if len(renewed) == len(hosts) else None
     return Target(
         hosts=hosts,
         processes=tuple(instance.name for instance in instances),
@@ -79,12 +80,33 @@ def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Calla
     return change
 
 
-def _renewing(renewed: Mapping[str, str], path: str, asker: Asker) -> Callable[[], Awaitable[str]]:
-    """Says the fingerprints, in the order of the hosts."""
+def _answers(
+    instances: Sequence[Instance], tier: str, secrets: Mapping[str, str], asker: Asker
+) -> dict[str, dict[str, str]]:
+    """Host to the files that hold the authority's answer, with the one on the certificate that comes."""
+    name = tls.staple_of(tier)
+    if name + mesh.NEXT not in secrets:
+        return {}
+    after = {**secrets, name: secrets[name + mesh.NEXT]}
+    return {
+        each.host: {
+            path: with_secrets(file.text, after)
+            for path, file in asker.lab.blueprint.process(each.name).files.items() if name in secrets_in([file.text])
+        }
+        for each in instances
+    }
+
+
+def _renewing(
+    renewed: Mapping[str, str], path: str, answers: Mapping[str, Mapping[str, str]], asker: Asker
+) -> Callable[[], Awaitable[str]]:
+    """Says the fingerprints, in the order of the hosts.  The authority's answers come last: Envoy takes both up with them."""
 
     async def change() -> str:
         for host, pem in renewed.items():
             await asker.lab.write(host, path, f"{pem}\n", mode=0o600)
+            for beside, text in answers.get(host, {}).items():
+                await asker.lab.write(host, beside, text, mode=0o600)
         return " ".join(map(fingerprint, renewed.values()))
 
     return change

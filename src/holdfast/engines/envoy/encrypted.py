@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from holdfast.blueprint import SECRET as REFERENCE
 from holdfast.blueprint import File, Site
 from holdfast.documents import yaml
 from holdfast.engines import tls
@@ -17,24 +18,30 @@ TYPES = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
     if tls.tls_of(instance.tier, topology) is None:
         return {}
-    text = naming(site.path(instance.host, CERTIFICATE), notice(instance, topology, site))
-    return {CERTIFICATE: tls.bundle(instance.tier), SECRET: File(text=text)}
+    staple = f"{REFERENCE}{tls.staple_of(instance.tier)}" if tls.staples(instance.tier, topology) else ""
+    text = naming(site.path(instance.host, CERTIFICATE), notice(instance, topology, site), staple)
+    return {CERTIFICATE: tls.bundle(instance.tier), SECRET: File(text=text, mode=0o600 if staple else 0o644)}
 
 
-def naming(certificate: str, header: tuple[str, ...]) -> str:
-    """The text of the file that names the certificate's, and whose folder Envoy watches."""
+def naming(certificate: str, header: tuple[str, ...], staple: str = "") -> str:
+    """The text of the file that names the certificate's, whose folder Envoy watches, and holds the answer to staple."""
     document = {"resources": [{
         "@type": f"{TYPES}Secret",
         "name": "site",
         "tls_certificate": {
             "certificate_chain": {"filename": certificate},
             "private_key": {"filename": certificate},
+            **({"ocsp_staple": {"inline_bytes": staple}} if staple else {}),
             "watched_directory": {"path": certificate.rpartition("/")[0]},
         },
     }]}
     why = {("resources", 0, "tls_certificate", "watched_directory"): (
         "A certificate that is moved into this folder is served from then on; one that is written in place is not noticed."
     )}
+    why |= {("resources", 0, "tls_certificate", "ocsp_staple"): (
+        "Here and not in a file of its own, since Envoy looks into that folder for the certificate only. A job that renews\n"
+        "the answer moves this whole file into place; one that renews the certificate as well, this one last."
+    )} if staple else {}
     return yaml.dump(document, why, header=header)
 
 
