@@ -8,11 +8,13 @@ import os
 import signal
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 HERE = socket.gethostname()
 PAGES = urlsplit(os.environ["HOLDFAST_PAGES_URLS"].split(",")[0])
+STOPPING = threading.Event()
 TIMEOUT_S = float(os.environ["HOLDFAST_PAGES_TIMEOUT_S"])
 
 
@@ -41,6 +43,8 @@ class Front(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))
+        if STOPPING.is_set():
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -48,8 +52,14 @@ class Front(BaseHTTPRequestHandler):
         """Nothing for each request."""
 
 
+def stop(*_: object) -> None:
+    STOPPING.set()
+    threading.Thread(target=server.shutdown).start()
+
+
 server = ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Front)
-server.daemon_threads = False  # requests under way are answered before the program ends
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.daemon_threads = True
+signal.signal(signal.SIGTERM, stop)
 server.serve_forever(poll_interval=0.05)
-server.server_close()
+server.socket.close()
+time.sleep(0.3)  # what is under way is answered; connections that only wait are not waited for

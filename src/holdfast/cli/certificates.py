@@ -115,8 +115,8 @@ def answered(answer: bytes, bundle: str, tier: str) -> str:
         wrong = "" if status == "good" else f"says {status}"
         if not wrong and found.serial_number != _leaf(bundle).serial_number:
             wrong = f"is on another certificate, {found.serial_number:x}"
-        ends = found.next_update if not wrong else None  # without a time zone: UTC
-        if ends is not None and ends.replace(tzinfo=UTC) < today():
+        ends = _ends(found) if not wrong else None
+        if ends is not None and ends < today():
             wrong = f"was good until {ends:%Y-%m-%d %H:%M}"
     except ValueError as error:
         wrong = f"cannot be read: {error}"
@@ -124,6 +124,13 @@ def answered(answer: bytes, bundle: str, tier: str) -> str:
         remedy = "fetch a new one, in DER: openssl ocsp -no_nonce -respout FILE -issuer ISSUER -cert CERTIFICATE -url URL"
         raise Refused(Problem(f"the answer to staple for {tier} {wrong}", where=f"secrets.{staple_of(tier)}", remedy=remedy))
     return b64encode(answer).decode()
+
+
+def _ends(answer: Any) -> datetime | None:
+    """The older name, of cryptography 42, gives UTC without saying so."""
+    if hasattr(answer, "next_update_utc"):
+        return answer.next_update_utc  # type: ignore[no-any-return]
+    return answer.next_update and answer.next_update.replace(tzinfo=UTC)
 
 
 def today() -> datetime:
