@@ -15,7 +15,9 @@ from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Refused
 from holdfast.plan import plan
+from holdfast.predict.known import Book
 from holdfast.predict.promise import promises
+from holdfast.predict.service import service_of
 from holdfast.predict.strike import Strike
 from holdfast.topology.model import Topology
 from holdfast.watch.targets import of_topology
@@ -175,6 +177,16 @@ def test_a_hang_behind_sidecars_costs_what_it_takes_to_ask_a_second_instance():
 @pytest.mark.parametrize("uses", [{"retries": 0}, {"timeout": 0.4}])
 def test_nothing_is_promised_of_a_call_that_is_not_asked_again_in_time(uses: dict[str, object]):
     assert costs(calling(**uses), "hang", "pages") is None
+
+
+def test_in_a_year_a_sidecar_is_one_more_program_in_series_with_its_own():
+    whole = sensible(str(EXAMPLE))
+    found = service_of(whole, Book(whole, {})).causes
+    assert {"front1/sidecar", "pages3/sidecar", "all sidecar of pages-mesh at once"} <= set(found)
+    bare = replace(whole, tiers={
+        name: tier.model_copy(update={"mesh": False}) for name, tier in whole.tiers.items() if not whole.bearer(name)
+    })
+    assert not [name for name in service_of(bare, Book(bare, {})).causes if "sidecar" in name]
 
 
 def test_nothing_is_promised_of_a_program_without_its_sidecar_but_of_its_host():
