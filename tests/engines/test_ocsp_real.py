@@ -19,9 +19,11 @@ from running import Service, running
 
 from holdfast.cli.certificates import Authority, answered, authority
 from holdfast.cli.service import values_of
+from holdfast.drills.drill import objections
 from holdfast.errors import Refused
 from holdfast.lab.writing import BYTES, as_bytes
 from holdfast.plan import plan
+from holdfast.topology.model import Drilled
 
 every = pytest.mark.parametrize("engine", BALANCERS)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -167,6 +169,20 @@ def test_the_lab_answers_for_the_certificates_that_it_made_and_the_next_ones_too
         made = ocsp.load_der_ocsp_response(b64decode(found[f"entry-tls-ocsp{end}"]))
         leaf = x509.load_pem_x509_certificates(found[f"entry-tls{end}"].encode())[0]
         assert (made.certificate_status, made.serial_number) == (GOOD, leaf.serial_number)
+
+
+def test_a_users_own_certificate_that_comes_in_a_drill_brings_its_own_answer(tmp_path: Path, signing: Authority):
+    pems = [signing.bundle(["entry"], []) for _ in range(2)]
+    named = {"entry_tls": pems[0].encode(), "entry_tls_next": pems[1].encode(), "entry_tls_ocsp": response(signing, pems[0])}
+    whole = replace(
+        balanced("nginx", tls={"ocsp": True}), secrets={name.replace("_", "-"): {"file": name} for name in named},
+        drills=(Drilled(fault="certificate_change", tier="entry", target="all"),),
+    )
+    assert "add entry-tls-ocsp-next" in str(objections(whole)[0])
+    with pytest.raises(Refused, match="is on another certificate"):
+        secrets_of(tmp_path, **named, entry_tls_ocsp_next=response(signing, pems[0]))
+    found = secrets_of(tmp_path, **named, entry_tls_ocsp_next=response(signing, pems[1]))
+    assert b64decode(found["entry-tls-ocsp-next"]) == (tmp_path / "entry_tls_ocsp_next").read_bytes()
 
 
 def test_a_users_own_certificate_needs_the_answer_of_its_own_authority(tmp_path: Path, signing: Authority):

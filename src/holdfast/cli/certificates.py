@@ -104,7 +104,7 @@ def _leaf(bundle: str) -> Any:
     return x509.load_pem_x509_certificates(bundle.encode())[0]
 
 
-def answered(answer: bytes, bundle: str, tier: str) -> str:
+def answered(answer: bytes, bundle: str, name: str) -> str:
     """The authority's answer in base64.  Raises Refused where it is none, on another certificate, not good or old."""
     from cryptography.x509 import ocsp
 
@@ -122,7 +122,7 @@ def answered(answer: bytes, bundle: str, tier: str) -> str:
         wrong = f"cannot be read: {error}"
     if wrong:
         remedy = "fetch a new one, in DER: openssl ocsp -no_nonce -respout FILE -issuer ISSUER -cert CERTIFICATE -url URL"
-        raise Refused(Problem(f"the answer to staple for {tier} {wrong}", where=f"secrets.{staple_of(tier)}", remedy=remedy))
+        raise Refused(Problem(f"the answer to staple {wrong}", where=f"secrets.{name}", remedy=remedy))
     return b64encode(answer).decode()
 
 
@@ -137,6 +137,14 @@ def today() -> datetime:
     return datetime.now(UTC)
 
 
+def _brought(name: str, path: str, bundle: str, topology: Topology) -> str:
+    try:
+        return answered((topology.folder / path).read_bytes(), bundle, name)
+    except OSError as error:
+        what = f"cannot read the secret {name}: {error.strerror}"
+        raise Refused(Problem(what, topology.located("secrets", name), "correct the path or its permissions")) from None
+
+
 def stapled(topology: Topology, blueprint: Blueprint, found: Mapping[str, str], signing: Authority | None) -> dict[str, str]:
     """Values of the authorities' answers that this service staples: of the user's own certificates from where they are, of those
     made for this run made too.  Raises Refused where one is missing or of no use."""
@@ -145,13 +153,10 @@ def stapled(topology: Topology, blueprint: Blueprint, found: Mapping[str, str], 
         name = staple_of(tier)
         if name not in blueprint.secrets:
             continue
-        bundle, path = found[secret_of(tier)], topology.secrets.get(name, {}).get("file")
-        if path:
-            try:
-                values[name] = answered((topology.folder / path).read_bytes(), bundle, tier)
-            except OSError as error:
-                what = f"cannot read the secret {name}: {error.strerror}"
-                raise Refused(Problem(what, topology.located("secrets", name), "correct the path or its permissions")) from None
+        named = {end: topology.secrets[name + end].get("file", "") for end in ("", NEXT) if name + end in topology.secrets}
+        if named.get(""):
+            values |= {name + end: _brought(name + end, path, found[secret_of(tier) + end], topology)
+                       for end, path in named.items() if secret_of(tier) + end in found}
         elif signing is None or topology.secrets.get(secret_of(tier)):
             what = f"there is no answer to staple to {tier}'s certificate"
             remedy = f"add {name}: {{file: PATH}} under secrets, or remove `ocsp: true`"

@@ -167,7 +167,7 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
     signing = authority() if any(_certificate_for(name, topology) for name in blueprint.secrets) else None
     # A certificate of the user's own that replaces another in a drill stands in no file.
     spare = [name for name in topology.secrets if name.endswith((f"{SUFFIX}-next", f"{mesh.SUFFIX}{mesh.NEXT}"))]
-    answers = {staple_of(tier) for tier in topology.tiers}
+    answers = {staple_of(tier) + end for tier in topology.tiers for end in ("", mesh.NEXT)}
     for name in (each for each in (*blueprint.secrets, *spare) if each not in found and each not in answers):
         source = topology.secrets.get(name, {})
         where = topology.located("secrets", name)

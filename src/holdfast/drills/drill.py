@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.drills.sense import senseless
-from holdfast.engines import tls
+from holdfast.engines import mesh, tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
@@ -111,7 +111,9 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
 
 def _without_next(tier: str, topology: Topology) -> str:
     """The first secret that should take the place of one that the user named, and was not named itself."""
-    pairs = tls.renewed_by(tier, topology).values()
+    pairs = [*tls.renewed_by(tier, topology).values()]
+    if tls.staples(tier, topology):
+        pairs.append((tls.staple_of(tier), f"{tls.staple_of(tier)}{mesh.NEXT}"))
     return next((after for before, after in pairs if before in topology.secrets and after not in topology.secrets), "")
 
 
