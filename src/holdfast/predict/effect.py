@@ -21,6 +21,9 @@ def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
         return changed.parts(path, strike, topology)
     if strike.nature is None:
         return (Part(unknown=True, reason=f"what {strike.fault} does depends on the program"),)
+    sidecars = topology.tiers[strike.tier].engine == "sidecar" if strike.tier in topology.tiers else False
+    if sidecars and strike.fault in OF_PROCESS and strike.nature != "unharmed":
+        return (Part(unknown=True, reason="what a program does while its sidecar is gone is its own matter"),)
     struck = hits(strike, topology)
     tiers = [tier for tier in (path.entry, path.serves, *path.needs) if tier]
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]

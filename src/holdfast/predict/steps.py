@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
+from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Delay
 from holdfast.predict.path import Path
@@ -31,11 +32,21 @@ def promised(tier: str, topology: Topology) -> bool:
 
 
 def asker(tier: str, path: Path, topology: Topology) -> str:
-    """The balancer through which this tier is asked on this path, or ""."""
+    """The balancer through which this tier is asked on this path, else the sidecars of those that call it, or ""."""
     if tier == path.first:
         return ""
     named = (path.entry, *topology.users_of(tier))
-    return next((each for each in named if each and tier in topology.tiers[each].routes.values()), "")
+    routing = next((each for each in named if each and tier in topology.tiers[each].routes.values()), "")
+    calling = topology.users_of(tier)
+    return routing or (mesh.sidecar_of(calling[0]) if calling and all(_in_time(each, tier, topology) for each in calling) else "")
+
+
+def _in_time(caller: str, tier: str, topology: Topology) -> bool:
+    """Whether the caller's sidecars ask a second instance, and the program still waits for its answer."""
+    uses = topology.tiers[caller].uses.get(tier)
+    if uses is None or tier not in mesh.towards(caller, topology) or not uses.retries:
+        return False
+    return all(2 * each.high_s < uses.timeout for each in of(mesh.sidecar_of(caller), topology, "ask_elsewhere"))
 
 
 def nature_to_others(strike: Strike) -> Nature | None:

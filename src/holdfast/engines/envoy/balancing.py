@@ -64,6 +64,16 @@ def priorities(route: routing.Route, zone: str, balance: Balance, endpoints: lis
     return [{"priority": number, "lb_endpoints": levels[level]} for number, level in enumerate(sorted(levels))]
 
 
+def elsewhere(balance: Balance) -> dict[str, Any]:
+    """Keys of each retry policy: a second attempt leaves the own zone, which may have a single server that does not answer."""
+    if not balance.prefer_zone:
+        return {}
+    return {"retry_priority": extension(
+        "envoy.retry_priorities.previous_priorities", "retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+        update_frequency=1,
+    )}
+
+
 def spread(balance: Balance) -> dict[str, Any]:
     """Keys of the cluster beside `lb_policy`."""
     keys: dict[str, Any] = {}
