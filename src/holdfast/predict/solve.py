@@ -12,7 +12,7 @@ from holdfast.predict.diagram import FALSE, TRUE, Diagram, TooLarge
 from holdfast.predict.formula import Formula, coherent_terms, grouped, modules
 from holdfast.predict.orders import most_shared, orders
 
-ROUNDS = ((2_000, 10), (16_000, 99), (160_000, 5), (650_000, 3), (1_600_000, 2))
+ROUNDS = ((2_000, 10), (16_000, 99), (160_000, 6), (650_000, 3), (1_600_000, 2))
 """(nodes allowed to an order, how many orders are tried): many while they cost little, then those that came furthest, and
 at last whatever is allowed."""
 
@@ -92,7 +92,7 @@ def _best(
     formula: Formula, top: int, below: Mapping[int, list[int]], most_nodes: int, number: int | None,
 ) -> tuple[Diagram, int, tuple[int, ...]]:
     """The smallest diagram of the first round in which any order kept to its budget.  How much an order had built when it broke
-    one budget, and how much of it since the one before, says how likely it keeps the next."""
+    one budget, and whether it got further than below the one before, says how likely it keeps the next."""
     source = orders(below, top)
     tried = [next(source)]
     if number is not None:
@@ -100,23 +100,25 @@ def _best(
         tried = [tried[number % len(tried)]]
     elif len(tried[0]) <= 6 or len(below) == 1:
         source = iter(())
-    done: dict[tuple[int, ...], tuple[float, float]] = {}
+    done: dict[tuple[int, ...], tuple[float, bool]] = {}
     for allowed, many in (*ROUNDS, (most_nodes, 99)):
         budget = min(allowed, most_nodes)
         best: tuple[int, Diagram, int, tuple[int, ...]] | None = None
-        tried.sort(key=lambda order: done.get(order, (0.0, 0.0)), reverse=True)
+        ranked = sorted(tried, key=lambda order: done.get(order, (0.0, True)), reverse=True)
         for index in range(many):
-            if index == len(tried):
-                tried += islice(source, 1)
+            if index == len(ranked):
+                ranked += islice(source, 1)
             enough = best is not None and (best[0] <= GOOD_ENOUGH * len(best[3]) or budget > LOOK_ON)
-            if enough or index == len(tried):
+            if enough or index == len(ranked):
                 break
-            order = tried[index]
+            order = ranked[index]
+            if order not in tried:
+                tried.append(order)
             diagram = Diagram(limit=budget if best is None else min(budget, len(best[1].level)))
             try:
                 root = _split(formula, top, below, order, diagram)
             except TooLarge as stopped:
-                done[order] = (stopped.done, stopped.done - done.get(order, (0.0, 0.0))[0])
+                done[order] = (stopped.done, stopped.done > done.get(order, (0.0, True))[0])
                 continue
             size = len(diagram.below(root))
             if best is None or size < best[0]:
