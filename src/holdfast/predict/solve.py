@@ -12,12 +12,15 @@ from holdfast.predict.diagram import FALSE, TRUE, Diagram, TooLarge
 from holdfast.predict.formula import Formula, coherent_terms, grouped, modules
 from holdfast.predict.orders import most_shared, orders
 
-ROUNDS = ((2_000, 10), (16_000, 99), (160_000, 6), (650_000, 3), (1_600_000, 2))
+ROUNDS = ((2_000, 10), (16_000, 99), (160_000, 8), (650_000, 3), (1_600_000, 2))
 """(nodes allowed to an order, how many orders are tried): many while they cost little, then those that came furthest, and
 at last whatever is allowed."""
 
 LOOK_ON = 200_000
 """Nodes from which on the first order that keeps to its budget is taken: a better one would not save what it costs."""
+
+QUICK = 10
+"""Orders that are quickly made; those behind them are made only where none of these kept to its budget."""
 
 GOOD_ENOUGH = 12
 """Rows per variable from which on no better order is looked for."""
@@ -108,7 +111,7 @@ def _best(
         for index in range(many):
             if index == len(ranked):
                 ranked += islice(source, 1)
-            enough = best is not None and (best[0] <= GOOD_ENOUGH * len(best[3]) or budget > LOOK_ON)
+            enough = best is not None and (best[0] <= GOOD_ENOUGH * len(best[3]) or budget > LOOK_ON or index >= QUICK)
             if enough or index == len(ranked):
                 break
             order = ranked[index]
