@@ -126,7 +126,7 @@ def test_a_topology_is_watched_at_both_levels_and_a_store_needs_its_majority():
     classic = sensible("examples/classic")
     targets = of_topology(classic, every_s=1.0, timeout_s=0.5)
     said = [target.said for target in targets]
-    for wanted in ("connect 10.0.1.11:80", "GET http://10.0.1.11:80/", "connect 10.0.1.100:5432", "GET http://10.0.1.21:8080/ready",
+    for wanted in ("connect 10.0.1.11:80", "GET http://10.0.1.11:80/", "connect 10.0.1.100:5432", "GET http://10.0.1.21:8080/ready/pages",
                    "GET http://10.0.1.31:8008/patroni", "POST http://10.0.1.31:2379/v3/maintenance/status"):
         assert wanted in said, wanted
     assert {target.every_s for target in targets} == {1.0}
