@@ -102,6 +102,7 @@ class Actions:
     inner: names of the processes inside that faults may strike (`postgres`).
     reloads: the signal upon which it reads its files again, or "".  reloaded: what it prints then.
     watches: it notices by itself when files are moved to these folders or paths.
+    again: given its files, the same of them under another version, which it takes when they are moved into place: its reload.
     at_birth: files that only count when there is no data yet, or for programs that are started beside it.
     agrees: given its files, what to ask; the word is `yes` once the running program works by them.
     configure: given the leader's host, how to set what all members share and keep outside of their files.
@@ -116,6 +117,7 @@ class Actions:
     reloads: str = ""
     reloaded: str = ""
     watches: tuple[str, ...] = ()
+    again: Callable[[Mapping[str, File]], Mapping[str, File]] | None = None
     at_birth: tuple[str, ...] = ()
     agrees: Callable[[Mapping[str, File]], Question | None] | None = None
     configure: Callable[[str], Request] | None = None
