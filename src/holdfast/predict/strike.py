@@ -34,6 +34,7 @@ AGAIN_AND_AGAIN = frozenset({"crash_loop", "oom"})
 """What the service manager starts again dies again, until the fault is mended."""
 UNTOLD: Mapping[str, str] = {
     "config_change": "what it costs depends on what is changed",
+    "overload": "what is refused beyond the capacity, and how soon, depends on limits that no timer shows",
     "password_change": "it depends on how programs learn the new password",
 }  # fmt: skip
 
