@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: soak help install demo test engines bench bench-rehearsal bench-balancers bench-predict bench-runtime bench-election \
-	bench-watch reference lint clean
+	bench-watch bench-aralia reference lint clean
 
 help:  ## what there is
 	@echo "make ..."
@@ -36,6 +36,10 @@ bench-rehearsal:  ## commands, drills and load; ARGS="--repeat 5 --only drills"
 bench-predict:  ## fault trees, samples, years by chance; PREDICT_ARGS="--repeat 9"
 	@tools/venv.sh engines,predict
 	@.venv/bin/python -m tools.bench_predict $(PREDICT_ARGS)
+
+bench-aralia:  ## the Aralia set of fault trees; HOLDFAST_ARALIA=FOLDER with the set's files; ARALIA_ARGS="edf9204 jbd9601"
+	@tools/venv.sh engines,predict
+	@.venv/bin/python -m tools.bench_aralia $(ARALIA_ARGS)
 
 bench-balancers:  ## each rendered balancer beside the plainest config of the same program; needs wrk; BALANCERS_ARGS="--rounds 5"
 	@tools/venv.sh engines,shop

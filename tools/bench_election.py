@@ -1,6 +1,6 @@
 """How soon the next one leads: after a clean exit, and after a crash with a lease of 5 s; holdfast beside a pinned peer.
 
-python tools/bench_election.py [--rounds 10] [--crashes 5]        needs etcd on PATH, and measures what is installed
+python tools/bench_election.py [--rounds 20] [--crashes 10] [--only tasks]      needs etcd on PATH, measures what is installed
 
 Rules: holder and waiter are processes of their own, at one etcd of one member that is thrown away afterwards; times are of the
 monotonic clock that they share, from before the holder begins to give back (or from the kill) until the waiter holds.
@@ -181,13 +181,14 @@ def main() -> None:
         hold(*sys.argv[2:5])
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=10, help="clean exits per candidate")
-    parser.add_argument("--crashes", type=int, default=5, help="crashes per candidate")
+    parser.add_argument("--rounds", type=int, default=20, help="clean exits per candidate")
+    parser.add_argument("--crashes", type=int, default=10, help="crashes per candidate")
+    parser.add_argument("--only", default="", help="candidates whose name has this word")
     asked = parser.parse_args()
     found: dict[tuple[str, str], list[float]] = {}
     with etcd() as url:
         for number in range(max(asked.rounds, asked.crashes)):
-            for kind in candidates():
+            for kind in (each for each in candidates() if asked.only in each):
                 for what, times in (("clean exit", asked.rounds), ("crash", asked.crashes)):
                     if number < times:
                         name = f"{kind}-{what}-{number}".replace(",", "").replace(" ", "-")

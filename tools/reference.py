@@ -13,15 +13,15 @@ from typing import Any
 from holdfast.cli.service import kinds
 from holdfast.drills import suites
 from holdfast.drills.drill import MANY
-from holdfast.engines import intent
+from holdfast.engines import intent, tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.faults.catalogue import FAULTS
 from holdfast.topology.schema import schema
 
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
 COMMON_TIER = (
-    "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "capacity", "demand", "reliability", "program", "config",
-    "vip_config",
+    "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "mesh", "capacity", "demand", "reliability", "program",
+    "config", "vip_config",
 )
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")
@@ -89,6 +89,7 @@ def reference() -> str:
     parts += ["### balance\n", _doc(intent), _table(defs["Balance"]["properties"], (), defs)]
     for key, name in (("check", "Check"), ("sessions", "Sessions"), ("rate_limit", "RateLimit")):
         parts += [f"`{key}` of it takes\n", _table(defs[name]["properties"], tuple(defs[name].get("required", ())), defs)]
+    parts += ["### tls\n", _doc(tls), _table(defs["Tls"]["properties"], (), defs)]
     for name, engine in ENGINES.items():
         parts += [f"### engine: {name}\n", _doc(engine), _of(defs[f"engine-{name}"], COMMON_TIER, defs, without=True)]
     parts += _likely(defs)

@@ -172,12 +172,13 @@ def refresh_if_due(shop: Shop) -> None:
 
 
 def health_of(shop: Shop) -> Health:
-    """Ready means: this host can serve pages.  The database is deliberately not critical for that: a lost one would make all web
-    hosts unready in the same second, and the balancer would be left with nobody to send visitors to.  For orders alone it is:
-    /ready/orders says no without it.
+    """Ready means: this host can do all that the shop is for, orders included, so without the database it is not.  Balancers ask
+    /ready/pages, what the visitors' requests need: with /ready a lost database would take all web hosts out of rotation in the
+    same second, and nobody would be left for the pages.
     """
     health = Health("shop")
-    health.group("orders", critical=False)
+    health.group("pages", critical=True)
+    health.group("orders", critical=True)
 
     async def catalogue() -> Result:
         return Result("pass" if shop.catalogue.products else "fail", value=len(shop.catalogue.products), unit="products")
@@ -188,7 +189,8 @@ def health_of(shop: Shop) -> Health:
         refresh_if_due(shop)
         return Result("pass") if shop.reachable else Result("fail", "it does not answer; pages go on, orders wait")
 
-    health.add(Check("catalogue", catalogue, ttl_s=0.1), Check("database", database, group="orders", ttl_s=0.1))
+    health.add(
+        Check("catalogue", catalogue, group="pages", ttl_s=0.1), Check("database", database, group="orders", ttl_s=0.1))
     return health
 
 
@@ -339,7 +341,7 @@ def application(shop: Shop) -> Callable[..., Awaitable[None]]:
         await send({"type": "http.response.body", "body": body})
         return None
 
-    paths = {"/ready": "readiness", "/live": "liveness", "/ready/orders": "orders"}
+    paths = {"/ready": "readiness", "/ready/pages": "pages", "/ready/orders": "orders", "/live": "liveness"}
     return HealthMiddleware(app, health, paths=paths, details=bearer(token) if token else False)
 
 

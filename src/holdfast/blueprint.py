@@ -15,6 +15,9 @@ from holdfast.errors import Problem, Refused
 SECRET = "secret://"
 """A file or an environment may hold `secret://NAME`; the lab puts the value there, `render` leaves the reference."""
 
+BYTES = "data:application/octet-stream;base64,"
+"""RFC 2397.  A file whose whole text begins so is no text: what the lab writes are the bytes that it stands for."""
+
 _REFERENCE = re.compile(re.escape(SECRET) + r"([A-Za-z0-9_-]+)")
 
 

@@ -94,7 +94,7 @@ def _names(topology: Topology, site: Site) -> Iterator[tuple[str, tuple[str, ...
     for place in topology.places:
         yield place.name, (site.address(place.name, place.address),)
     for tier in topology.tiers:
-        if not moves_address(topology, tier):
+        if not topology.bearer(tier):
             yield tier, reach(topology, site, tier)
 
 

@@ -69,7 +69,7 @@ def test_a_lease_that_lasts_longer_is_shown_in_the_promised_outages(say: Said, t
     code, out, _ = say("diff", EXAMPLES / "classic", new)
 
     assert code == 0
-    assert "19.1 s to 24.7 s → 29.1 s to 34.7 s  if the leader of etcd is not on a struck host" in out
+    assert "19.1 s to 24.2 s → 29.1 s to 34.2 s  if the leader of etcd is not on a struck host" in out
     assert "promises, not measurements" in out
     assert say("diff", EXAMPLES / "classic", new, "--exit-code")[0] == 1
 

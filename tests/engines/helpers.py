@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from holdfast.blueprint import Program, Site
-from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni, sidecar
 from holdfast.engines.intent import Balance
 from holdfast.topology.model import Client, Tier, Topology, Uses
 
@@ -113,3 +113,24 @@ def balanced(engine: str, uses: Uses | None = None, tls: dict[str, object] | Non
         entry=Tier(engine=engine, replicas=2, routes={"http": "web"}, uses=called, settings=settings),
         web=Tier(engine="command", replicas=3, settings=command.Settings(run="python3 app.py", health="/ready")),
     )
+
+
+def meshed(mesh: dict[str, object] | None = None, **uses: object) -> Topology:
+    """A balancer in front of a tier that calls another one through sidecars; a third has sidecars and does not call it."""
+    said = sidecar.Settings(**(mesh or {}))
+    beside = {
+        f"{name}-mesh": Tier(engine="sidecar", replicas=replicas, on=name, settings=said)
+        for name, replicas in (("front", 2), ("pages", 3), ("other", 1))
+    }
+    calls = {"pages": Uses(**{"timeout": "2s", "retries": 2, "retry_budget": "50%", "max_pending": 200, **uses})}
+
+    def program(replicas: int, uses: dict[str, Uses]) -> Tier:
+        settings = command.Settings(run="python3 app.py", health="/ready")
+        return Tier(engine="command", replicas=replicas, uses=uses, mesh=mesh or True, settings=settings)
+
+    return topology(**{
+        "entry": Tier(engine="envoy", replicas=1, routes={"http": "front"}, settings=envoy.Settings()),
+        "front": program(2, calls), "front-mesh": beside["front-mesh"],
+        "pages": program(3, {}), "pages-mesh": beside["pages-mesh"],
+        "other": program(1, {"front": Uses()}), "other-mesh": beside["other-mesh"],
+    })

@@ -33,6 +33,8 @@ class Server(ThreadingHTTPServer):
         super().__init__((address, 8080), Handler)
         self.name, self.status, self.seen = name, "200", Counter[str]()
         self.open: set[socket.socket] = set()
+        self.heard: dict[str, str] = {}
+        """Headers of the last request that was no check."""
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -62,6 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         ready = self.path == "/ready"
         if not ready:
             self.server.seen[self.command] += 1
+            self.server.heard = {name.lower(): value for name, value in self.headers.items()}
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.server.status == "hang up" and not ready:
             self.close_connection = True
@@ -178,9 +181,9 @@ class Service:
 @contextmanager
 def running(
     engine: str, folder: Path, uses: Uses | None = None, balancers: int = 1, tls: dict[str, object] | None = None,
-    pem: str = "", **balance: object
+    pem: str = "", answer: str = "", **balance: object
 ) -> Iterator[Service]:  # fmt: skip
-    """`pem` stands in for the secret that holds the certificate."""
+    """`pem` stands in for the secret that holds the certificate, `answer` for what the authority says of it."""
     whole = balanced(engine, uses, tls, **balance)
     # Of this process alone, so that tests may run side by side.
     net = f"127.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}."
@@ -193,7 +196,7 @@ def running(
     try:
         for entry in entries:
             process = ENGINES[engine].process(entry, whole, place)
-            known = {"entry-tls": pem}
+            known = {"entry-tls": pem, "entry-tls-ocsp": answer}
             files = {path: replace(file, text=with_secrets(file.text, known)) for path, file in process.files.items()}
             process = placed(replace(process, files=files), place)
             with open(folder / entry.host / "log", "wb") as log:

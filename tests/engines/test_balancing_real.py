@@ -224,3 +224,12 @@ def test_the_script_that_moves_the_virtual_ip_says_yes_of_a_balancer_that_lives_
         dead = service.address
         service.kill_the_balancer()
         assert said(dead) != 0
+
+
+@pytest.mark.parametrize("engine", ["nginx", "envoy"])
+def test_the_only_server_of_the_own_zone_may_hang_and_no_visitor_waits_for_it(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, prefer_zone=True, retry_after="200ms") as service:
+        assert service.asked(5) == {"web1": 5}
+        service.servers["web1"].status = "hang"
+        found = service.asked(6)
+    assert found["web2"] + found["web3"] == 6, found

@@ -14,6 +14,7 @@ from helpers import PRODUCTION, classic, pages, shop
 
 from holdfast.blueprint import Process, Program, Site
 from holdfast.engines.catalogue import ENGINES
+from holdfast.lab.writing import as_bytes
 from holdfast.topology.model import Topology
 
 pytestmark = pytest.mark.real
@@ -47,7 +48,7 @@ def placed(process: Process, place: Site) -> Process:
     for path, file in process.files.items():
         target = Path(place.path(process.host, path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(file.text)
+        target.write_bytes(as_bytes(file.text))
         target.chmod(file.mode)
     for directory in process.directories:
         Path(place.path(process.host, directory)).mkdir(parents=True, exist_ok=True)

@@ -107,9 +107,10 @@ def test_a_renewed_certificate_is_served_after_a_reload_and_nobody_notices(tmp_p
         renewed(tmp_path / "entry1", service.balancers[0], engine, new)
         until_s = time.monotonic() + 20
         failed = 0
-        while serial(service, new) == before and time.monotonic() < until_s:
+        # Asked once more, an old process that is just leaving might be the one who answers.
+        while (shown := serial(service, new)) == before and time.monotonic() < until_s:
             failed += service.ask()[0] != 200
-        assert serial(service, new) != before
+        assert shown != before
         assert failed == 0
 
 

@@ -41,7 +41,7 @@ NO_ERRORS_EITHER = frozenset({"runtime", "errors"})  # the standard library only
 # Where the wall clock may be read: to stamp what is stored, and to judge a certificate, which knows no other: `file:function`.
 STAMPS = frozenset({
     "cli/describe.py:describe", "cli/service.py:new_folder", "cli/watch.py:wall_s", "runtime/health/network.py:days_left",
-    "runtime/extras/election_kubernetes.py:_stamp",
+    "runtime/extras/election_kubernetes.py:_stamp", "cli/certificates.py:today",
 })
 
 LINES_OF_A_FILE = 300

@@ -13,8 +13,12 @@ def told(topology, rule: str) -> list[str]:
     return [f"{each.level}: {each.what} | {each.remedy}" for each in findings(topology) if each.rule == rule]
 
 
-def test_the_classic_stack_has_one_note_about_two_layers_of_retries_and_nothing_else():
-    found = findings(classic())
+AGAIN = "tiers.web.uses.db.retries=1"
+
+
+def test_the_classic_stack_is_sound_and_a_second_layer_of_retries_is_noted():
+    assert findings(classic()) == ()
+    found = findings(classic(AGAIN))
     assert [each.rule for each in found] == ["retries"]
     assert found[0].where.endswith("topology.yaml:28:5")
 
@@ -51,17 +55,17 @@ def test_erlangs_formulas_are_those_of_his_tables():
 
 def test_retries_that_would_keep_a_tier_down_after_its_loss_are_metastable():
     load = ("tiers.db.capacity=100", "tiers.db.demand=150")
-    (found,) = told(classic(*load), "metastable")
+    (found,) = told(classic(AGAIN, *load), "metastable")
     assert "after a loss db can carry the peak (150 of 200), but not once every call fails" in found
     assert "entry -> web -> db makes 4 of one, 600 in all" in found
     calm = ("tiers.db.capacity=1000", "tiers.db.demand=150")
-    assert told(classic(*calm), "metastable") == []
+    assert told(classic(AGAIN, *calm), "metastable") == []
 
 
 def test_a_caller_that_gives_up_before_what_it_calls_has_tried_all_is_told():
-    (found,) = told(classic("tiers.entry.request_timeout=3s", "tiers.web.uses.db.timeout=2s"), "timeouts")
+    (found,) = told(classic(AGAIN, "tiers.entry.request_timeout=3s", "tiers.web.uses.db.timeout=2s"), "timeouts")
     assert "entry gives up on web after 3s, but web may take 4s for db (2 attempts)" in found
-    assert told(classic("tiers.entry.request_timeout=4s", "tiers.web.uses.db.timeout=2s"), "timeouts") == []
+    assert told(classic(AGAIN, "tiers.entry.request_timeout=4s", "tiers.web.uses.db.timeout=2s"), "timeouts") == []
 
 
 def test_pools_that_could_open_more_than_the_database_takes_are_told():

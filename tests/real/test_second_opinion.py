@@ -3,11 +3,14 @@
 `make soak` asks for it again and again, also with curl.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from conftest import needs, needs_namespaces
 
 from tools.soak.opinion import agreed, measured, switchover
+from tools.soak.proof import NotMade, Outcome
 
 
 def test_psql_in_a_shell_saw_the_same_outage_of_a_switchover(tmp_path: Path) -> None:
@@ -15,8 +18,11 @@ def test_psql_in_a_shell_saw_the_same_outage_of_a_switchover(tmp_path: Path) -> 
     needs_namespaces()
     topology, script = switchover(tmp_path / "handed-over")
 
-    outcome = agreed(*measured(tmp_path, topology, script, seed=1))
-    if not outcome.passed:  # on a busy machine the shell itself comes late; `make soak` counts how often
-        outcome = agreed(*measured(tmp_path, topology, script, seed=2))
+    outcome = Outcome(passed=False, figures={}, said="the shell never kept up")
+    for seed in (1, 2, 3):  # on a busy machine the shell itself comes late; `make soak` counts how often they differ
+        with suppress(NotMade):
+            outcome = agreed(*measured(tmp_path / str(seed), topology, script, seed))
+            if outcome.passed:
+                return
 
-    assert outcome.passed, outcome.said
+    pytest.fail(outcome.said)

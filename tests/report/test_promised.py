@@ -4,11 +4,13 @@ import pytest
 from builder import DRILLS, answers, one_drill, realistic, repeated
 
 from holdfast.record.event import Event
+from holdfast.record.measure import DrillMeasure, measure_path
 from holdfast.record.store import Record
 from holdfast.report.as_json import as_json
 from holdfast.report.findings import judge
 from holdfast.report.junit import junit
 from holdfast.report.page import page
+from holdfast.report.promised import promised
 from holdfast.report.terminal import table
 
 CHAIN = [{"name": "the lease <expires>", "low_s": 19.0, "high_s": 20.0, "kind": "timer", "setting": "ttl", "source": "manual"}]
@@ -92,3 +94,41 @@ def test_a_record_of_an_older_run_promises_nothing():
     assert all(not drill.promises for drill in judge(realistic()).drills)
     assert "promise" not in table(judge(realistic()), width=100, colour=False)
     assert len(DRILLS) == 5
+
+
+def decided(struck: str, *events: Event, cut: list[list[str]] | None = None) -> str:
+    """Which of the cases counts."""
+    made = [promise(20.0, 28.0, given="primary, with the leader", when={"primary": True, "leader": True}),
+            promise(19.0, 24.0, given="primary", when={"primary": True, "leader": False}),
+            promise(2.9, 4.4, given="confirms", when={"primary": False, "confirms": True}),
+            promise(0.0, 0.4, given="neither", when={"primary": False, "confirms": False})]  # fmt: skip
+    path = measure_path("orders", {"every_s": 0.02}, answers("orders", drill="x", begin_s=5, end_s=30), 10.0)
+    evidence = {"verified": {"cut": cut}} if cut else {}
+    drill = DrillMeasure(name="x", fault="x", target="x", struck=struck, outcome="done", struck_at_s=10.0, paths=(path,),
+                         evidence=evidence)  # fmt: skip
+    (found,) = promised(drill, {"promises": made}, events)
+    return found.given or f"{found.low_s:g} to {found.high_s:g}"
+
+
+def seen(name: str, kind: str, word: str) -> Event:
+    return Event(at_s=5.0, kind=kind, subject=name, detail={kind: word})
+
+
+PRIMARY, CONFIRMS = seen("db1/patroni", "role", "primary"), seen("db2/patroni", "confirms", "yes")
+
+
+def test_who_was_struck_is_read_from_what_was_seen_before_the_strike():
+    leads = seen("db1/etcd", "role", "leader")
+    assert decided("db1", PRIMARY, CONFIRMS, leads) == "primary, with the leader"
+    assert decided("db1", PRIMARY, CONFIRMS, seen("db2/etcd", "role", "leader")) == "primary"
+    assert decided("web1, db2", PRIMARY, CONFIRMS, leads) == "confirms"
+    assert decided("db3/patroni:postgres", PRIMARY, CONFIRMS) == "neither"
+    assert decided("db1", PRIMARY) == "19 to 28", "nobody was seen to lead"
+    assert decided("db1") == "0 to 28"
+
+
+def test_of_two_halves_the_one_without_a_majority_is_struck():
+    hosts = "db1, db2, db3"
+    alone = [[a, b] for a, b in (("db1", "db2"), ("db1", "db3"), ("db2", "db1"), ("db3", "db1"))]
+    assert decided(hosts, PRIMARY, CONFIRMS, seen("db3/etcd", "role", "leader"), cut=alone) == "primary"
+    assert decided(hosts, seen("db3/patroni", "role", "primary"), CONFIRMS, cut=alone) == "neither"

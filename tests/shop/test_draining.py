@@ -35,7 +35,7 @@ frontend entry
   bind 127.0.0.1:{port}
   default_backend web
 backend web
-  option httpchk GET /ready
+  option httpchk GET /ready/pages
   timeout check 1s
   default-server check inter 250ms fall 2 rise 1
 {servers}

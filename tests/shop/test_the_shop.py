@@ -151,7 +151,7 @@ def open_shop(database: Database) -> Iterator[RunningShop]:
     process = subprocess.Popen([sys.executable, SHOP], env=environment, cwd="/")
     try:
         shop = RunningShop(process, port)
-        shop.until(lambda shop: shop.ask("GET", "/ready").status == 200)
+        shop.until(lambda shop: shop.ask("GET", "/ready/pages").status == 200)
         yield shop
     finally:
         process.kill()
@@ -238,6 +238,7 @@ def test_it_starts_in_a_blink_and_serves_pages_before_the_database_is_there(data
         assert before.headers["x-served-by"] == socket.gethostname()
         assert shop.order("early").status == 503
         assert shop.ask("GET", "/live").status == 200
+        assert (shop.ask("GET", "/ready").status, shop.ask("GET", "/ready/pages").status) == (503, 200)
         database.start()
         shop.until(fresh)
         assert shop.order("early").status == 201
@@ -252,10 +253,12 @@ def test_pages_go_on_without_the_database_and_say_so_and_orders_come_back_by_the
         assert all(page.status == 200 and page.took_s < 0.6 for page in seen)
         assert re.fullmatch(r"last known copy, \d+ s old", seen[-1].headers["x-catalogue"])
         assert "out of date" in seen[-1].text
-        assert shop.ask("GET", "/ready").status == 200, "all hosts unready at once would leave the balancer with nobody"
-        assert shop.ask("GET", "/ready").json == {"status": "warn"}
-        assert shop.ask("GET", "/ready/orders").status == 503, "not ready for orders ..."
-        assert shop.ask("GET", "/live").status == 200, "... but alive"
+        ready = shop.ask("GET", "/ready")
+        assert (ready.status, ready.json) == (503, {"status": "fail"}), "not ready ..."
+        assert shop.ask("GET", "/readyz").status == shop.ask("GET", "/ready/orders").status == 503
+        assert shop.ask("GET", "/live").status == shop.ask("GET", "/livez").status == 200, "... but alive"
+        pages = shop.ask("GET", "/ready/pages")
+        assert (pages.status, pages.json) == (200, {"status": "pass"}), "else the balancers would be left with nobody"
         refused = shop.order("later")
         assert (refused.status, refused.headers["retry-after"]) == (503, "2")
         assert refused.took_s < 4
@@ -281,7 +284,9 @@ def test_a_frozen_database_makes_nobody_wait_for_long(running: Database) -> None
         running.freeze()
         time.sleep(1.3)
         assert max(shop.ask("GET", "/").took_s for _ in range(10)) < 0.6
-        assert max(shop.ask("GET", "/ready").took_s for _ in range(10)) < 0.2, "a late answer is a no at the balancer"
+        for path in ("/ready", "/ready/pages"):
+            assert max(shop.ask("GET", path).took_s for _ in range(10)) < 0.2, "a late answer is a no at the balancer"
+        assert shop.ask("GET", "/ready").status == 503
         silent = shop.order("frozen")
         assert silent.status == 503
         assert silent.took_s < 4
@@ -319,7 +324,9 @@ def test_told_to_end_it_is_not_ready_first_and_serves_on_until_the_balancers_kno
         shop.until(fresh)
         began = time.monotonic()
         shop.process.terminate()
-        shop.until(lambda shop: shop.ask("GET", "/ready").status == 503)
+        shop.until(lambda shop: shop.ask("GET", "/ready/pages").status == 503)
+        for path in ("/ready", "/ready/pages", "/ready/orders", "/readyz", "/readyz/pages", "/readyz/catalogue"):
+            assert shop.ask("GET", path).status == 503, path
         assert shop.ask("GET", "/live").status == 200
         number = 0
         while time.monotonic() - began < 1.2:

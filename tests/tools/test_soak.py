@@ -134,14 +134,25 @@ def test_other_verdicts_are_told_and_other_victims_are_counted() -> None:
     assert not compared({}, {}).passed, "nothing was compared"
 
 
+def answers(gap_s: float, *, beat_s: float = 0.04) -> list[float]:
+    """The moments of a shell's good answers: a hundred on its beat, a gap, a hundred more."""
+    moments = [beat_s * number for number in range(100)]
+    return [*moments, *(moments[-1] + gap_s + each for each in moments)]
+
+
 @pytest.mark.parametrize(("shell_s", "agree"), [(1.69, True), (1.31, True), (1.71, False), (0.1, False)])
 def test_two_opinions_agree_within_200_ms(shell_s: float, agree: bool) -> None:
-    assert agreed({"outages": [{"length_s": 1.5}]}, shell_s, 500).passed is agree
+    assert agreed({"outages": [{"length_s": 1.5}]}, answers(shell_s)).passed is agree
 
 
 @pytest.mark.parametrize("outages", [[], [{"length_s": None}], [{"length_s": 1.0}, {"length_s": 0.5}]])
 def test_without_one_outage_that_ended_nothing_agrees(outages: list[dict[str, float | None]]) -> None:
-    assert not agreed({"outages": outages}, 1.0, 500).passed
+    assert not agreed({"outages": outages}, answers(1.0)).passed
+
+
+def test_a_shell_that_could_not_keep_up_gives_no_opinion() -> None:
+    with pytest.raises(NotMade, match="110 ms apart while nothing was broken"):
+        agreed({"outages": [{"length_s": 1.5}]}, answers(1.5, beat_s=0.11))
 
 
 def test_every_fault_that_a_small_service_can_be_drilled_with_is_disabled_once() -> None:

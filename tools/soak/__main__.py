@@ -18,11 +18,12 @@ from tools.soak.disabled import DISABLED
 from tools.soak.long_tests import LONG_TESTS
 from tools.soak.opinion import OPINION
 from tools.soak.page import day_of, machine, page
+from tools.soak.promises import PROMISES
 from tools.soak.proof import ROOT, Kept, NotMade, Outcome, Proof, fingerprint
 from tools.soak.residue import RESIDUE
 from tools.soak.seeds import SEEDS
 
-PROOFS = {proof.name: proof for proof in (RESIDUE, DISABLED, SEEDS, OPINION, LONG_TESTS)}
+PROOFS = {proof.name: proof for proof in (RESIDUE, DISABLED, SEEDS, OPINION, PROMISES, LONG_TESTS)}
 KEPT = ROOT / ".soak"
 RESULTS = ROOT / "docs" / "results"
 ATTEMPTS = 3
@@ -89,7 +90,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 codes.add(75)
                 continue
             rows = kept.rows()
-            codes.add(0 if all(row["passed"] for row in rows.values()) else 1)
+            codes.add(0 if PROOFS[name].passed(rows) else 1)
             RESULTS.mkdir(parents=True, exist_ok=True)
             written = RESULTS / f"{day_of(rows)}-{name}.md"
             written.write_text(page(PROOFS[name], rows, facts=machine(), source=source))

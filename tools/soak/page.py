@@ -29,11 +29,13 @@ def day_of(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 def page(proof: Proof, rows: Mapping[str, Mapping[str, Any]], *, facts: Mapping[str, str], source: str) -> str:
     """`rows`: trial to its row, in order.  Markdown."""
+    whole = proof.whole([*rows.values()]) if proof.whole else None
     failed = {trial: row for trial, row in rows.items() if not row["passed"]}
     columns = list(dict.fromkeys(key for row in rows.values() for key in row["figures"]))
     lines = [
         f"# {proof.title}", "",
         f"{day_of(rows)}. {proof.claim}", "",
+        *((f"**{'Passed' if whole.passed else 'FAILED'}.** {whole.said}", "", *whole.table, "") if whole else ()),
         f"**{len(rows) - len(failed)} of {len(rows)} trials passed.**", "",
     ]  # fmt: skip
     if told := proof.summary([row["figures"] for row in rows.values()]):

@@ -17,11 +17,22 @@ EXAMPLES = ROOT / "examples"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one trial gave.  `said`: why it failed, or what is worth telling; `figures`: columns of its row on the page."""
+    """What one trial gave.  `said`: why it failed, or what is worth telling; `figures`: columns of its row on the page; `kept`:
+    what all trials together are judged by."""
 
     passed: bool
     figures: Mapping[str, Any]
     said: str = ""
+    kept: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What all trials of a proof together gave, where they are not judged one by one.  `table`: lines of Markdown."""
+
+    passed: bool
+    said: str
+    table: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,12 @@ class Proof:
     """Set when nothing more shall be begun."""
     summary: Callable[[Sequence[Mapping[str, Any]]], str] = lambda rows: ""
     """A sentence about all rows, each the figures of one trial."""
+    whole: Callable[[Sequence[Mapping[str, Any]]], Whole] | None = None
+    """Judges all rows together, as they are kept.  Without it a proof passed when each of its trials did."""
+
+    def passed(self, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+        """`rows`: trial to its row."""
+        return self.whole([*rows.values()]).passed if self.whole else all(row["passed"] for row in rows.values())
 
 
 class NotMade(Exception):
@@ -84,6 +101,7 @@ class Kept:
         """`day`: on which it was made, as 2026-01-31."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         row = {"trial": trial, "day": day, "passed": outcome.passed, "said": outcome.said, "figures": dict(outcome.figures)}
+        row |= {} if outcome.kept is None else {"kept": outcome.kept}
         cut_short = self._path.exists() and not self._path.read_text().endswith("\n")
         with self._path.open("a", encoding="utf-8") as file:
             file.write(("\n" if cut_short else "") + json.dumps(row) + "\n")

@@ -25,7 +25,7 @@ def scale_objections(topology: Topology, tier: str, to: int, *, out: bool, where
     if out and to <= declared.replicas or not out and to >= declared.replicas:
         word, way = ("out", "more") if out else ("in", "fewer")
         return (Problem(f"{tier} has {declared.replicas} already: {to} is no scale {word}", where, f"write {way} than that"),)
-    lodgers = [name for name, other in topology.tiers.items() if other.on == tier and name != f"{tier}-vip"]
+    lodgers = [name for name, other in topology.tiers.items() if other.on == tier and topology.bearer(name) != tier]
     too_many = [name for name in lodgers if topology.tiers[name].replicas > to]
     if too_many:
         return (Problem(f"{', '.join(too_many)} is on the hosts of {tier} that would go", where, "keep as many hosts"),)

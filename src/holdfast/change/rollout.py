@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from holdfast.blueprint import Process, secrets_in
 from holdfast.change.step import Step
 from holdfast.change.version import Version
+from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.topology.model import Topology
@@ -116,9 +117,8 @@ def _restarting(name: str, after: Version, *, placed: bool) -> Iterator[Step]:
 
 def _balanced(name: str, version: Version) -> bool:
     tier = version.instance(name).tier
-    return "http" in ENGINES[version.topology.tiers[tier].engine].SERVES and any(
-        tier in other.routes.values() for other in version.topology.tiers.values()
-    )
+    serves = "http" in ENGINES[version.topology.tiers[tier].engine].SERVES
+    return serves and bool(mesh.senders(tier, version.topology))
 
 
 def _shared(before: Version, after: Version) -> Iterator[Step]:

@@ -25,8 +25,8 @@ def version(topology: Topology, site: Site, renewed: Iterable[str] = ()) -> Vers
 
 
 def scaled(topology: Topology, tier: str, to: int) -> Topology:
-    """The same with `to` instances of this tier, and as many movers of its virtual IP; hosts come and go at the end."""
-    sizes = {name: to for name in topology.tiers if name == tier or (name == f"{tier}-vip" and topology.tiers[name].on == tier)}
+    """The same with `to` instances of this tier, and as many of what stands beside them; hosts come and go at the end."""
+    sizes = {name: to for name in topology.tiers if tier in (name, topology.bearer(name))}
     tiers: Mapping[str, object] = {
         name: declared.model_copy(update={"replicas": sizes[name]}) if name in sizes else declared
         for name, declared in topology.tiers.items()

@@ -108,6 +108,9 @@ def _on_topologies(add: Add) -> None:
     predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
     years = "play N years by chance as well: how unlike one year is to another (needs numpy)"
     predict.add_argument("--years", type=_years, metavar="N", help=years)
+    runs = "take failover and repair times from the drills of this run, or of each run in this folder; may be repeated"
+    predict.add_argument("--records", action="append", default=[], metavar="RUN", help=runs)
+    _runs(predict)
     predict.add_argument("--json", action="store_true", help="the prediction as JSON on standard output")
     predict.add_argument("--page", metavar="OUT.html", help="write it as a page as well, with the topology drawn")
 

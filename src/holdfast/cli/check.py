@@ -8,7 +8,6 @@ from holdfast.cli.ending import as_document
 from holdfast.cli.service import kinds, sensible
 from holdfast.drills.suites import drills_of
 from holdfast.errors import BAD_INPUT, MET, Refused
-from holdfast.plan import moves_address
 from holdfast.topology.model import Topology
 from holdfast.topology.schema import schema
 
@@ -42,8 +41,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def _size(topology: Topology) -> str:
-    """Without what holdfast adds by itself: the tier that moves a virtual IP is not in the file."""
-    tiers = sum(not moves_address(topology, name) for name in topology.tiers)
+    """Without what holdfast adds by itself: tiers of virtual IPs and of sidecars are not in the file."""
+    tiers = sum(not topology.bearer(name) for name in topology.tiers)
     clients = len(topology.clients)
     hosts = counted(len(topology.places) - clients, "host")
     programs = counted(len(topology.instances), "program")

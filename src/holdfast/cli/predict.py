@@ -3,18 +3,22 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
+from holdfast.cli.measured import measured
 from holdfast.cli.promised import foreseen, promised
-from holdfast.cli.service import sensible, shown_path
+from holdfast.cli.service import newest, sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
+from holdfast.predict.known import Measured
 from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
 from holdfast.predict.years import year_by_chance
+from holdfast.record.store import Record, read
 from holdfast.report import bars, predicted, predicted_json
 from holdfast.report.explained import table
 from holdfast.report.letters import fitting
@@ -22,13 +26,16 @@ from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
 from holdfast.topology.model import Topology
 
+RECORD = "record.sqlite"
+
 
 def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
-    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None)
+    shown = measured(recorded(arguments.records, arguments.runs), topology)
+    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown)
     if arguments.years:
-        found = replace(found, years=year_by_chance(Prediction(topology), arguments.years))
+        found = replace(found, years=year_by_chance(Prediction(topology, shown), arguments.years))
     outages = promised(topology, foreseen(topology)) if topology.probes else []
     if arguments.page:
         from holdfast.report.predicted_page import page
@@ -57,9 +64,11 @@ def said(
     changed: Sequence[str] = (),
     before: Topology | None = None,
     samples: int = SAMPLES,
+    *,
+    measured: Mapping[str, Measured] = MappingProxyType({}),
 ) -> predicted.Predicted:
-    """Everything that is predicted of a topology; `before`: what it was without the changes."""
-    prediction = Prediction(topology)
+    """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills."""
+    prediction = Prediction(topology, measured)
     tree = prediction.tree()
     values = prediction.middle()
     numbers = {event.name: prediction.service.causes[event.name].down(values) for event in tree.events}
@@ -72,10 +81,21 @@ def said(
         known=tuple(sorted(prediction.known.values(), key=lambda known: known.name)),
         single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)), cut_sets=tree.cut_set_counts(3),
         importance=tuple(tree.importance(numbers).items()), findings=findings(topology),
-        worse_than_one=tuple(worse_than_one(prediction)), gains=gains(topology, _objections) if with_gains else None,
-        changed=tuple(changed), before=outlook(Prediction(before), "service", samples) if before is not None else None,
+        worse_than_one=tuple(worse_than_one(prediction)),
+        gains=gains(topology, _objections, measured=measured) if with_gains else None,
+        changed=tuple(changed), before=outlook(Prediction(before, measured), "service", samples) if before is not None else None,
         objective=objective, met_share=kept, sampled=samples, swings=tuple(prediction.swings()),
     )  # fmt: skip
+
+
+def recorded(words: Sequence[str], runs: str) -> list[Record]:
+    """Of every run that is named: by its folder, its record or its name below `runs`; a folder of runs stands for all of them."""
+    paths: list[Path] = []
+    for word in words:
+        inside = sorted(Path(word).glob(f"*/{RECORD}"))
+        single = Path(word) if Path(word).is_file() else None
+        paths += inside or [single or newest(runs, word, RECORD) / RECORD]
+    return [read(path) for path in dict.fromkeys(paths)]
 
 
 def _objections(topology: Topology) -> tuple[Problem, ...]:

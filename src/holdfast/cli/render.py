@@ -13,6 +13,7 @@ from pathlib import Path
 from holdfast.blueprint import Blueprint, Program, Site
 from holdfast.cli.running import interruptible, lab_of, leaf, reenter
 from holdfast.cli.service import choose_lab, new_folder, programs_for, sensible, site_for, values_of
+from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import BAD_INPUT, MET, Problem, Refused
 from holdfast.lab import doctor
 from holdfast.plan import plan, programs_needed
@@ -138,7 +139,8 @@ def _check_inside(topology: Topology, folder: Path) -> int:
     except BaseExceptionGroup as group:
         raise leaf(group, Refused) or group from None
     for process in blueprint.processes:
-        program = site.programs.get(process.name.split("/")[1])
+        programs = ENGINES[process.name.split("/")[1]].PROGRAMS
+        program = site.programs.get(programs[0]) if programs else None
         checker = f"{program.name} {program.version} ({program.source})" if program else ""
         if not process.check:
             whose = f"{checker} has" if checker else "a program of your own has"

@@ -13,10 +13,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from holdfast.blueprint import Blueprint, Program, Site
-from holdfast.cli.certificates import authority
+from holdfast.cli.certificates import authority, of_mesh, stapled
 from holdfast.drills import changing, drill, prepare
+from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
-from holdfast.engines.tls import SUFFIX, next_secret_of
+from holdfast.engines.tls import SUFFIX, next_secret_of, staple_of
 from holdfast.errors import Problem, Refused
 from holdfast.faults.catalogue import FAULTS
 from holdfast.lab import doctor
@@ -161,12 +162,13 @@ def _low_ports() -> bool:
 
 def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
     """The secrets: those that the user named, from where they are; the others made anew for this run."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = of_mesh(topology, blueprint)
     problems = []
     signing = authority() if any(_certificate_for(name, topology) for name in blueprint.secrets) else None
     # A certificate of the user's own that replaces another in a drill stands in no file.
-    spare = [name for name in topology.secrets if name.endswith(f"{SUFFIX}-next")]
-    for name in (*blueprint.secrets, *spare):
+    spare = [name for name in topology.secrets if name.endswith((f"{SUFFIX}-next", f"{mesh.SUFFIX}{mesh.NEXT}"))]
+    answers = {staple_of(tier) + end for tier in topology.tiers for end in ("", mesh.NEXT)}
+    for name in (each for each in (*blueprint.secrets, *spare) if each not in found and each not in answers):
         source = topology.secrets.get(name, {})
         where = topology.located("secrets", name)
         try:
@@ -187,7 +189,7 @@ def values_of(topology: Topology, blueprint: Blueprint) -> dict[str, str]:
             problems.append(Problem(what, where, "set it"))
     if problems:
         raise Refused(problems)
-    return found
+    return {**found, **stapled(topology, blueprint, found, signing)}
 
 
 def _certificate_for(secret: str, topology: Topology) -> str:

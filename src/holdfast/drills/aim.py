@@ -6,14 +6,14 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 
-from holdfast.blueprint import Site
+from holdfast.blueprint import Site, secrets_in, with_secrets
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
 from holdfast.drills.offering import offering
 from holdfast.drills.rereading import rereading
 from holdfast.drills.rotation import in_rotation
-from holdfast.engines import tls
+from holdfast.engines import mesh, tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Request
 from holdfast.engines.routing import served_by
@@ -37,8 +37,11 @@ def aim(
         change = _asking(actions.switchover(hosts[0], ""), asker, secrets)
     elif drill.fault == "reload" and (ways := rereading(actions, instances, topology, site, asker)):
         change, back, proof = ways
-    elif renewed := secrets.get(tls.next_secret_of(drill.tier)) if actions.certificate else None:
-        change = _renewing(hosts, actions.certificate, renewed, asker)
+    elif actions.certificate:
+        named = tls.renewed_by(drill.tier, topology)
+        renewed = {host: secrets[named[host][1]] for host in hosts if host in named and named[host][1] in secrets}
+        files = _answers(instances, drill.tier, secrets, asker)
+        change = _renewing(renewed, actions.certificate, files, asker) if len(renewed) == len(hosts) else None
     return Target(
         hosts=hosts,
         processes=tuple(instance.name for instance in instances),
@@ -49,8 +52,7 @@ def aim(
         reloads=actions.reloads,
         seed=seed,
         ports={
-            name: tuple(site.port(port) for port in ENGINES[tier.engine].ports(name, topology))
-            for name, tier in topology.tiers.items()
+            name: tuple(site.port(port) for port in _ports(name, topology)) for name in topology.tiers
         },
         front=_front(drill.tier, topology, site),
         program=site.programs[fault.program].path if fault.program in site.programs else "",
@@ -61,6 +63,12 @@ def aim(
         offer=offering(drill, topology, site, asker),
         names_process=fault.of_process,
     )
+
+
+def _ports(tier: str, topology: Topology) -> tuple[int, ...]:
+    """Of its programs, and where its sidecars let others in."""
+    inbound = (mesh.INBOUND_PORT,) if mesh.callers(tier, topology) else ()
+    return (*ENGINES[topology.tiers[tier].engine].ports(tier, topology), *inbound)
 
 
 def _front(tier: str, topology: Topology, site: Site) -> Front | None:
@@ -79,11 +87,34 @@ def _asking(request: Request, asker: Asker, secrets: Mapping[str, str]) -> Calla
     return change
 
 
-def _renewing(hosts: Sequence[str], path: str, renewed: str, asker: Asker) -> Callable[[], Awaitable[str]]:
+def _answers(
+    instances: Sequence[Instance], tier: str, secrets: Mapping[str, str], asker: Asker
+) -> dict[str, dict[str, str]]:
+    """Host to the files that hold the authority's answer, with the one on the certificate that comes."""
+    name = tls.staple_of(tier)
+    if name + mesh.NEXT not in secrets:
+        return {}
+    after = {**secrets, name: secrets[name + mesh.NEXT]}
+    return {
+        each.host: {
+            path: with_secrets(file.text, after)
+            for path, file in asker.lab.blueprint.process(each.name).files.items() if name in secrets_in([file.text])
+        }
+        for each in instances
+    }
+
+
+def _renewing(
+    renewed: Mapping[str, str], path: str, answers: Mapping[str, Mapping[str, str]], asker: Asker
+) -> Callable[[], Awaitable[str]]:
+    """Says the fingerprints, in the order of the hosts.  The authority's answers come last: Envoy takes both up with them."""
+
     async def change() -> str:
-        for host in hosts:
-            await asker.lab.write(host, path, f"{renewed}\n", mode=0o600)
-        return fingerprint(renewed)
+        for host, pem in renewed.items():
+            await asker.lab.write(host, path, f"{pem}\n", mode=0o600)
+            for beside, text in answers.get(host, {}).items():
+                await asker.lab.write(host, beside, text, mode=0o600)
+        return " ".join(map(fingerprint, renewed.values()))
 
     return change
 

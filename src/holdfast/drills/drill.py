@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.drills.sense import senseless
-from holdfast.engines import tls
+from holdfast.engines import mesh, tls
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Actions
 from holdfast.errors import Problem
@@ -101,12 +101,20 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
         if drilled.fault == "certificate_change":
             if not actions.certificate:
-                found.append(Problem(f"{drill.tier} shows no certificate", where, "add `tls: {}` to a balancer"))
-            elif tls.secret_of(drill.tier) in topology.secrets and tls.next_secret_of(drill.tier) not in topology.secrets:
-                name = tls.next_secret_of(drill.tier)
-                remedy = f"add {name}: {{file: PATH}} under secrets"
+                remedy = "add `tls: {}` to a balancer, or name the sidecars of a tier that others call, as web-mesh"
+                found.append(Problem(f"{drill.tier} shows no certificate", where, remedy))
+            elif lacking := _without_next(drill.tier, topology):
+                remedy = f"add {lacking}: {{file: PATH}} under secrets"
                 found.append(Problem(f"there is no new certificate to put in place of {drill.tier}'s", where, remedy))
     return tuple(found)
+
+
+def _without_next(tier: str, topology: Topology) -> str:
+    """The first secret that should take the place of one that the user named, and was not named itself."""
+    pairs = [*tls.renewed_by(tier, topology).values()]
+    if tls.staples(tier, topology):
+        pairs.append((tls.staple_of(tier), f"{tls.staple_of(tier)}{mesh.NEXT}"))
+    return next((after for before, after in pairs if before in topology.secrets and after not in topology.secrets), "")
 
 
 def words_of(topology: Topology, tier: str) -> tuple[str, ...]:

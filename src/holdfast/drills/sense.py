@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from holdfast.engines import mesh
 from holdfast.engines.routing import served_by
 from holdfast.errors import Problem
 from holdfast.topology.model import Drilled, Topology
 
-_TELLS_NO_TIME = ("haproxy", "keepalived")
+_TELLS_NO_TIME = ("haproxy", "keepalived", "sidecar")
 _ONE_TIER = ("alive_but_wrong", "slow_answers", "clock_skew", "oom", "dependency_down")
 
 
@@ -19,6 +20,9 @@ def senseless(topology: Topology, index: int, drilled: Drilled, tier: str) -> It
         yield Problem(f"{drilled.fault} strikes programs of one tier, not a zone", at, "name a tier, and target: one or all")
     if drilled.fault in ("alive_but_wrong", "slow_answers") and "http" not in served_by(tier, topology):
         yield Problem(f"{tier} speaks no http of its own that {drilled.fault} could spoil", where, "name a tier that does")
+    elif drilled.fault in ("alive_but_wrong", "slow_answers") and mesh.meshed(tier, topology):
+        what = f"{drilled.fault} stands in front of a program's port, and calls come to {tier} through its sidecars"
+        yield Problem(what, where, f"name a tier without `mesh:`, or use hang: {{fault: hang, tier: {tier}}}")
     if drilled.fault == "clock_skew" and engine in _TELLS_NO_TIME:
         remedy = "name another tier"
         yield Problem(f"{engine} tells nobody what time it takes it to be, so nothing could be proven", where, remedy)

@@ -42,7 +42,7 @@ def pr(topology: Topology) -> Iterator[Drill]:
     for name, tier in topology.tiers.items():
         if tier.routes and actions_of(topology, name).reloads:
             yield Drill(fault="reload", tier=name, target="all", hold_s=SHORT_S)
-        if tier.routes and actions_of(topology, name).certificate:
+        if actions_of(topology, name).certificate:
             yield Drill(fault="certificate_change", tier=name, target="all", hold_s=SHORT_S)
         if tier.routes and tier.replicas > 1 and not tier.vip:
             yield Drill(fault="power_cut", tier=name, target="one")
@@ -57,8 +57,9 @@ def standard(topology: Topology) -> Iterator[Drill]:
     for web in _serving(topology, "http"):
         yield Drill(fault="hang", tier=web, target="one")
         yield Drill(fault="crash_loop", tier=web, target="one")
-        yield Drill(fault="alive_but_wrong", tier=web, target="one")
-        yield Drill(fault="slow_answers", tier=web, target="one")
+        if not topology.tiers[web].meshed:
+            yield Drill(fault="alive_but_wrong", tier=web, target="one")
+            yield Drill(fault="slow_answers", tier=web, target="one")
         for needed in topology.tiers[web].uses:
             settings = Dependency(dependency=needed)
             yield Drill(fault="dependency_down", tier=web, target="one", settings=settings, hold_s=SHORT_S)

@@ -173,10 +173,11 @@ async def printed(lab: Lab, target: Target, word: str) -> Mapping[str, int]:
 async def _shown(strike: Strike) -> str:
     """By a handshake with each host itself: behind a virtual IP only one of them would be seen."""
     proofs = []
-    for host in strike.target.hosts:
+    port = strike.asker.site.port(tls.shown_at(strike.instances[0]))
+    for host, said in zip(strike.target.hosts, strike.evidence.said.split(), strict=True):
         address = strike.lab.blueprint.host(host).address
-        shown = await strike.asker.wire.certificate(address, strike.asker.site.port(tls.PORT), PATIENCE_S)
-        new = sha256(shown).hexdigest() == strike.evidence.said
+        shown = await strike.asker.wire.certificate(address, port, PATIENCE_S)
+        new = sha256(shown).hexdigest() == said
         proofs.append(f"{address} shows the new certificate" if new else "")
     return _all(proofs)
 

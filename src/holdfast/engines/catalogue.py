@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni
+from holdfast.engines import command, envoy, etcd, haproxy, keepalived, nginx, patroni, sidecar
 
 ENGINES: Mapping[str, ModuleType] = {
     "envoy": envoy,
@@ -11,6 +11,7 @@ ENGINES: Mapping[str, ModuleType] = {
     "nginx": nginx,
     "keepalived": keepalived,
     "command": command,
+    "sidecar": sidecar,
     "patroni": patroni,
     "etcd": etcd,
 }

@@ -5,6 +5,8 @@
 
 The program must listen on HOST:PORT and answer 200 at `health` while it can serve.  A database it uses is named by all its
 addresses with PGTARGETSESSIONATTRS=read-write: libpq finds the primary itself, so one balancer less stands in the way.
+Another program that it uses is named by HOLDFAST_TIER_URLS, one address for each instance.  With `mesh: true` that is one
+address on its own host, where its sidecar calls for it; a program that only sidecars call gets a HOST that nobody else reaches.
 """
 
 import math
@@ -19,7 +21,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from holdfast.blueprint import SECRET, File, Process, Restart, Site
-from holdfast.engines import patroni
+from holdfast.engines import mesh, patroni
 from holdfast.engines.engine import Actions, Delay, Question, Questions, Served
 from holdfast.engines.shared import notice, objection
 from holdfast.errors import Problem
@@ -81,22 +83,28 @@ class Settings(Declared):
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
     declared = topology.tiers[instance.tier]
     settings: Settings = declared.settings
+    listen = mesh.inside(instance, site) if mesh.closed(instance.tier, topology) else site.listen(instance.host, instance.address)
     variables = {
-        "HOST": site.listen(instance.host, instance.address),
+        "HOST": listen,
         "PORT": str(site.port(settings.port)),
         **settings.env,
     }
     for name, uses in declared.uses.items():
-        variables |= _variables_of(name, uses, topology, site)
+        through = mesh.towards(instance.tier, topology).get(name)
+        sidecar = f"http://{mesh.inside(instance, site)}:{through}" if through else ""
+        variables |= _variables_of(name, uses, topology, site, sidecar)
     comments = [f"# {line}" for line in notice(instance, topology, site)]
     text = "\n".join([*comments, *(f"{name}={value}" for name, value in variables.items())]) + "\n"
     file = File(text=text)
     return {_file(instance): File(text=text, mode=0o600) if file.holds_secret else file}
 
 
-def _variables_of(name: str, uses: Uses, topology: Topology, site: Site) -> dict[str, str]:
-    """What the program is told of a tier that it uses."""
+def _variables_of(name: str, uses: Uses, topology: Topology, site: Site, sidecar: str) -> dict[str, str]:
+    """What the program is told of a tier that it uses.  `sidecar`: the address at which its sidecar calls that tier, or ""."""
     upper = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    if sidecar:  # which tries again and leaves alone: twice would be a retry of each retry
+        said = {"URLS": sidecar, "TIMEOUT_S": f"{uses.timeout:g}", "RETRIES": "0"}
+        return {f"HOLDFAST_{upper}_{key}": value for key, value in said.items()}
     addresses = [site.address(other.host, other.address) for other in topology.instances_of(name)]
     variables = {f"HOLDFAST_{upper}_{key}": value for key, value in _policy(uses).items()}
     other = topology.tiers[name]
@@ -172,6 +180,7 @@ def questions(instance: Instance, topology: Topology) -> Questions:
     return Questions(
         service=Question(
             host=instance.host, port=settings.port, path=settings.health, read=lambda status, _: "yes" if status == 200 else "no",
+            inside=mesh.closed(instance.tier, topology),
         )
     )
 

@@ -14,19 +14,21 @@ from holdfast.topology.model import Declared, Instance, Topology
 
 Step = Literal[
     "out_silent", "out_refused", "in", "ask_elsewhere", "connect", "vip_missed", "vip_released", "learned", "lease", "revoke",
-    "turn", "poll", "promote", "handover", "recover", "sync_given_up", "retry_store", "election", "elected", "restart", "start",
-    "client", "lasts", "seen",
+    "turn", "poll", "promote", "handover", "shutdown", "recover", "sync_given_up", "retry_store", "election", "elected",
+    "restart", "start", "queue", "client", "lasts", "seen",
 ]
 """What a delay is a step of, so that a promise can be composed of the steps of several engines.
 
 out_silent, out_refused, in: a balancer takes an instance out that answers nothing, or says no, or takes it in.
 ask_elsewhere, connect: it asks another instance after this long without an answer, or without a connection.
 vip_missed, vip_released, learned: a virtual IP's silent host is missed, a dead balancer's host gives it up, neighbours learn it.
-lease, revoke, turn, poll, promote: of a primary's lease, until a standby leads.  handover: a primary shuts down in good order.
+lease, revoke, turn, poll, promote: of a primary's lease, until a standby leads.
+handover, shutdown: a primary shuts down in good order, and its lease is given back.
 recover: a crashed primary starts again in place.  sync_given_up: commits no longer wait for a lost synchronous standby.
 retry_store: how long a primary tries its store again before it steps down.
 election, elected: a consensus store misses its leader and has another.
 restart, start: the service manager starts a program again, and it is ready.
+queue: a request waits at the balancer until a server may take one more.
 client, lasts, seen: of no engine: what the client does, how long the fault lasts, what measuring adds.
 """
 
@@ -68,18 +70,22 @@ class Questions:
     role: `primary`, `replica`, `leader`, `follower` ...; None when all are equal.
     redundant: asked of any instance, `yes` when the whole tier could lose one more; None when service of all is enough.
     holds: an address whose holder is the `active` one (a virtual IP).
+    home: an address that belongs here while all is well, where every host is to hold one of its own.
     reached: asked of a balancer, `tier/host` of every server to which it sent something since it took its present config.
     rotation: asked of a balancer, `tier/host` of every server to which it would send something now.
     pending: `yes` when it must be restarted before all of its settings count.
+    confirms: read from the answer to `role`: `yes` when commits wait for this standby.
     """
 
     service: Question | None = None
     role: Question | None = None
     redundant: Question | None = None
     holds: str = ""
+    home: str = ""
     reached: Question | None = None
     rotation: Question | None = None
     pending: Question | None = None
+    confirms: Callable[[int, bytes], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,8 +178,9 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         Delay(
             step="vip_released", name="a dead balancer's host gives the virtual IP up",
             low_s=(CHECK_FALL - 1) * CHECK_INTERVAL_S,
-            high_s=CHECK_FALL * (CHECK_INTERVAL_S + CHECK_TIMEOUT_S) + advert_s, setting="vrrp_script interval, timeout, fall",
-            source="keepalived.conf(5): vrrp_script",
+            high_s=CHECK_FALL * CHECK_INTERVAL_S + CHECK_TIMEOUT_S + skew_s, setting="vrrp_script interval, timeout, fall",
+            source="keepalived.conf(5): vrrp_script, begun at each interval however long the last one took; then an advert of "
+                   "priority 0, and a backup's skew (RFC 5798, 6.4.2)",
         ),
         Delay(step="learned", name="neighbours learn the new host", low_s=0.0, high_s=0.1, kind="work",
               source="gratuitous ARP; measured"),
@@ -187,7 +188,10 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
 
 
 def questions(instance: Instance, topology: Topology) -> Questions:
-    return Questions(holds=str(topology.tiers[balancer_of(instance.tier)].vip))
+    declared = topology.tiers[balancer_of(instance.tier)]
+    first, last = instance.number == 1, instance.number == declared.replicas
+    home = declared.vip if first else declared.second_vip if last else None
+    return Questions(holds=str(declared.vip), home=str(home) if home and declared.second_vip else "")
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:

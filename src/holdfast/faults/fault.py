@@ -96,6 +96,8 @@ class Struck:
     said: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
     """What was counted meanwhile, if anything was."""
+    cut: tuple[tuple[str, str], ...] = ()
+    """Pairs of hosts (from, to) whose packets vanish, where hosts of a tier do not hear each other."""
 
     def as_detail(self) -> dict[str, Any]:
         return {
@@ -103,6 +105,7 @@ class Struck:
             "before": [f"{state.name} {state.life}" for state in self.before],
             "after": [f"{state.name} {state.life}" for state in self.after],
             "said": self.said,
+            **({"cut": [list(pair) for pair in self.cut]} if self.cut else {}),
         }
 
 

@@ -89,10 +89,10 @@ def cut_rules(pairs: Pairs, ports: Iterable[int] = ()) -> list[Rule]:
 
 
 @asynccontextmanager
-async def shaped(lab: Lab, rules: Sequence[Rule], said: str) -> AsyncIterator[Struck]:
+async def shaped(lab: Lab, rules: Sequence[Rule], said: str, cut: Pairs = frozenset()) -> AsyncIterator[Struck]:
     try:
         await lab.shape(rules)
-        yield Struck(said=said)
+        yield Struck(said=said, cut=tuple(sorted(cut)))
     finally:
         await lab.shape([])
 
@@ -105,7 +105,7 @@ async def partition(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """
     pairs = partitioned(target)
     said = ", ".join(f"{a} and {b}" for a, b in sorted(pairs) if a < b)
-    async with shaped(lab, cut_rules(pairs), f"cut from each other: {said}") as struck:
+    async with shaped(lab, cut_rules(pairs), f"cut from each other: {said}", pairs) as struck:
         yield struck
 
 

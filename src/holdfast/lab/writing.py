@@ -1,8 +1,16 @@
 """Files and directories of a host, written by its supervisor.  Standard library and `launch` only."""
 
 import os
+from base64 import b64decode
 
 from holdfast.lab.launch import Place
+
+BYTES = "data:application/octet-stream;base64,"
+"""As in `blueprint`, which a supervisor does not import."""
+
+
+def as_bytes(text: str) -> bytes:
+    return b64decode(text.removeprefix(BYTES)) if text.startswith(BYTES) else text.encode()
 
 
 class Writing:
@@ -17,8 +25,8 @@ class Writing:
         beside = f"{place}.new"
         os.makedirs(os.path.dirname(place), exist_ok=True)
         file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "w") as opened:
-            opened.write(text)
+        with os.fdopen(file, "wb") as opened:
+            opened.write(as_bytes(text))
         os.chmod(beside, mode)
         self.place.give(beside, user)
         os.replace(beside, place)

@@ -11,11 +11,17 @@ TRUE, FALSE = 0, 1
 
 
 class TooLarge(Exception):
-    """The diagram would have more nodes than it was allowed."""
+    """The diagram would have more nodes than it was allowed.  done: how much of what was to be built stood by then, 0 to 1."""
+
+    done = 0.0
 
 
 class Diagram:
-    """Nodes as three lists by number; node 0 is the constant true.  A node's `high` edge never carries a "not"."""
+    """Nodes as three lists by number; node 0 is the constant true.  A node's `high` edge never carries a "not".
+
+    What is known of nodes and pairs stands in dictionaries of whole numbers, 32 bits for each part: of tuples there would be
+    millions, and the garbage collector would look at each again and again.
+    """
 
     __slots__ = ("_ands", "_unique", "high", "level", "limit", "low")
 
@@ -24,8 +30,8 @@ class Diagram:
         self.low: list[int] = [TRUE]
         self.high: list[int] = [TRUE]
         self.limit = limit
-        self._unique: dict[tuple[int, int, int], int] = {}
-        self._ands: dict[tuple[int, int], int] = {}
+        self._unique: dict[int, int] = {}
+        self._ands: dict[int, int] = {}
 
     def make(self, level: int, low: int, high: int) -> int:
         """The function that is `high` where the variable of this level is true, else `low`."""
@@ -36,7 +42,7 @@ class Diagram:
         return self._made(level, low, high)
 
     def _made(self, level: int, low: int, high: int) -> int:
-        key = (level, low, high)
+        key = (level << 32 | low) << 32 | high
         found = self._unique.get(key)
         if found is None:
             found = len(self.level) << 1
@@ -57,17 +63,14 @@ class Diagram:
         if known is not None:
             return known
         levels, lows, highs, ands = self.level, self.low, self.high, self._ands
-        top = (f, g) if f < g else (g, f)
+        top = f << 32 | g if f < g else g << 32 | f
         found = ands.get(top)
         if found is not None:
             return found
         stack = [top]
         while stack:
             pair = stack[-1]
-            if pair in ands:
-                stack.pop()
-                continue
-            f, g = pair
+            f, g = pair >> 32, pair & 0xFFFFFFFF
             a, b = f >> 1, g >> 1
             level = levels[a] if levels[a] < levels[b] else levels[b]
             if levels[a] == level:
@@ -86,7 +89,7 @@ class Diagram:
             elif f1 == FALSE or g1 == FALSE or f1 ^ g1 == 1:
                 high = FALSE
             else:
-                part = (f1, g1) if f1 < g1 else (g1, f1)
+                part = f1 << 32 | g1 if f1 < g1 else g1 << 32 | f1
                 known = ands.get(part)
                 if known is None:
                     stack.append(part)
@@ -99,7 +102,7 @@ class Diagram:
             elif f0 == FALSE or g0 == FALSE or f0 ^ g0 == 1:
                 low = FALSE
             else:
-                part = (f0, g0) if f0 < g0 else (g0, f0)
+                part = f0 << 32 | g0 if f0 < g0 else g0 << 32 | f0
                 known = ands.get(part)
                 if known is None:
                     stack.append(part)

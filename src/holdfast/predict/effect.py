@@ -8,25 +8,39 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from holdfast.engines.engine import Delay
-from holdfast.predict import gray, leased, steps
+from holdfast.predict import changed, gray, leased, steps
 from holdfast.predict.part import LASTS, NO_TIMER, OWN_CONFIG, UNHARMED, Part
 from holdfast.predict.path import Path
-from holdfast.predict.strike import AGAIN_AND_AGAIN, OF_PROCESS, UNTOLD, Hit, Strike, dependency, hits
+from holdfast.predict.strike import AGAIN_AND_AGAIN, OF_PROCESS, Hit, Strike, dependency, hits
 from holdfast.topology.model import Topology
 
 
 def parts(path: Path, strike: Strike, topology: Topology) -> tuple[Part, ...]:
     """At least one."""
+    if strike.fault in changed.FAULTS:
+        return changed.parts(path, strike, topology)
     if strike.nature is None:
-        return (Part(unknown=True, reason=UNTOLD.get(strike.fault, f"what {strike.fault} does depends on the program")),)
+        return (Part(unknown=True, reason=f"what {strike.fault} does depends on the program"),)
+    sidecars = topology.tiers[strike.tier].engine == "sidecar" if strike.tier in topology.tiers else False
+    if sidecars and strike.fault in OF_PROCESS and strike.nature != "unharmed":
+        return (Part(unknown=True, reason="what a program does while its sidecar is gone is its own matter"),)
     struck = hits(strike, topology)
     tiers = [tier for tier in (path.entry, path.serves, *path.needs) if tier]
     found = [part for tier in tiers for part in _of_tier(tier, path, strike, struck, topology)]
-    found += [_missed(tier, path) for tier in path.misses if tier in struck and strike.nature != "unharmed"]
+    found += [part for tier in path.misses for part in _shares_missed(tier, path, strike, struck, topology)]
     stateless = not steps.of(path.serves, topology, "lease")
     if strike.fault in ("dependency_down", "cut_from") and strike.tier == path.serves in struck and stateless:
         found += _without(path, strike, struck[path.serves])
     return tuple(found) or (UNHARMED,)
+
+
+def _shares_missed(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topology: Topology) -> list[Part]:
+    """Of a tier that callers can do without: they wait for it wherever something happens to it."""
+    shares = _of_tier(tier, path, strike, struck, topology)
+    if all(share == UNHARMED for share in shares):
+        return []
+    waits = _missed(tier, path)
+    return [replace(waits if share.chain or share.unknown else UNHARMED, when=share.when, store=share.store) for share in shares]
 
 
 def _without(path: Path, strike: Strike, hit: Hit) -> list[Part]:
@@ -79,16 +93,32 @@ def _equal(tier: str, path: Path, strike: Strike, hit: Hit, topology: Topology) 
     if nature in ("silent", "refuses") and hit.everyone:
         return _gone(tier, strike, topology, back=steps.of(asker, topology, "in"))
     if nature == "silent":
-        return Part(chain=(*_out(asker, "out_silent", hit, elsewhere, path, topology), *elsewhere))
+        chain = (*_out(asker, "out_silent", hit, elsewhere, path, topology), *elsewhere)
+        return _crowded(tier, asker, hit, Part(chain=chain), strike, topology)
     if nature == "refuses":  # one is noticed at once; a second try may meet the second
-        return Part(chain=steps.of(asker, topology, "out_refused") if hit.count > 1 else ())
+        chain = steps.of(asker, topology, "out_refused") if hit.count > 1 else ()
+        return _crowded(tier, asker, hit, Part(chain=chain), strike, topology)
     if nature == "slow":
-        return gray.late(strike, hit, elsewhere, path)
+        return gray.late(strike, hit, elsewhere, path, asker)
     if nature == "wrong":
-        return gray.wrong(strike, hit, asker)
+        return gray.wrong(strike, hit, asker, steps.ejected(asker, tier, path, strike, topology))
     if strike.fault == "disk_read_only" and hit.everyone:  # all were killed, and may not start without a disk
         return Part(chain=(steps.lasting(strike), *steps.of(tier, topology, "start")), reason="it may need its disk to start")
     return UNHARMED  # what only its own host cannot write, nobody sees
+
+
+def _crowded(tier: str, asker: str, hit: Hit, part: Part, strike: Strike, topology: Topology) -> Part:
+    """Where a balancer sends each server only so many requests at a time, those that are left may be too few."""
+    queue = steps.of(asker, topology, "queue")
+    declared = topology.tiers[tier]
+    if not queue:
+        return part
+    if declared.capacity and declared.demand:
+        if (hit.of - hit.count) * declared.capacity >= declared.demand:
+            return part
+        return replace(part, chain=(*part.chain, steps.lasting(strike)), reason="what is left cannot carry the demand")
+    why = "unless what is left cannot carry the load: declare capacity and demand"
+    return replace(part, chain=(*part.chain, *queue), reason=why)
 
 
 def _out(

@@ -6,10 +6,13 @@
 | it dies again and again, or its disk cannot be written | perhaps as silent: nobody lives to give the lease back |
 | the primary falls silent | lease, revoke, poll, promote, in |
 | the same, with the store's leader | election, elected, lease (begun anew, and an election longer), revoke, poll, promote, in |
-| the primary hands over | handover, turn, promote, in |
+| the primary hands over | handover, shutdown, promote, in |
 | all fall silent, or the primary and so many standbys that no synchronous one need be left | as long as the fault |
 | the primary's clock goes back, by more than its lease can bear | perhaps as silent: Patroni sleeps until that hour |
 | a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
+| a synchronous standby reboots | boot, what it is sent again, turn |
+| its disk is full, or cannot be written | turn; election, elected, turn where the store's leader writes to the same disk |
+| it gets little of the processor | four of the moments in which it does |
 | the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
 
 A new leader of etcd refreshes every lease, and adds its election timeout (etcd, lease/lessor.go: Promote), so that a lease lives
@@ -22,11 +25,12 @@ from typing import Any
 
 from holdfast.engines.engine import Delay
 from holdfast.predict import steps
-from holdfast.predict.part import LASTS, NO_TIMER, UNHARMED, Part
+from holdfast.predict.part import LASTS, NO_TIMER, UNHARMED, Part, When
 from holdfast.predict.path import Path
 from holdfast.predict.strike import AGAIN_AND_AGAIN, Hit, Strike, dependency
 from holdfast.topology.model import Topology
 
+BOOTS = "a machine boots for longer than a host of a lab: there its standby_timeout decides"
 CROSSINGS = 12
 """How often a packet crosses the network for a session, a write and its confirmation by a standby, at the most."""
 
@@ -46,9 +50,11 @@ def parts(tier: str, path: Path, strike: Strike, struck: Mapping[str, Hit], topo
             return (Part(unknown=True, reason=NO_TIMER),)
     if hit is None:
         return (_other_leader(strike, settings, topology),)
-    return tuple(_by_nature(tier, strike, hit, topology, back, settings, beside=store_hit is not None))
+    return tuple(_by_nature(tier, path, strike, hit, topology, back, settings, beside=store_hit is not None))
 
 
+HANDOVER = ("handover", "shutdown", "promote")
+"""A standby is woken by the lease that is given back: no turn of its loop passes (Patroni, dcs/etcd3.py: KVCache)."""
 _ENDS = ("silent", "refuses", "no space")
 """etcd ends when it cannot write its log (etcd, server/etcdserver/raft.go: Save, and then Fatal)."""
 
@@ -64,14 +70,34 @@ def _other_leader(strike: Strike, settings: Any, topology: Topology) -> Part:
 
 
 def _by_nature(
+    tier: str, path: Path, strike: Strike, hit: Hit, topology: Topology, back: tuple[Delay, ...], settings: Any, *, beside: bool
+) -> Iterator[Part]:
+    """Who is struck decides: the primary, a standby that confirms commits, or another one."""
+    primary = [] if hit.role == "no" else [*_primary(tier, strike, hit, topology, back, settings, beside=beside)] or [UNHARMED]
+    if hit.role == "certainly":
+        yield from (replace(part, store=settings.consensus) for part in primary)
+        return
+    standby = _standby(tier, path, strike, settings, topology)
+    others = [standby]
+    if standby != UNHARMED:
+        confirming: When = {"confirms": True}
+        others = [replace(standby, when=confirming), replace(UNHARMED, when={"confirms": False})]
+        if strike.nature == "no space" and beside:  # whoever leads the store writes to the same disk, and a turn waits for it
+            first = steps.of(settings.consensus, topology, "election", "elected")
+            led = replace(standby, chain=(*first, *standby.chain), when={**confirming, "leader": True})
+            others[:1] = [led, replace(standby, when={**confirming, "leader": False})]
+    if all(part == UNHARMED for part in (*primary, *others)):
+        return
+    for number, part in enumerate((*primary, *others)):
+        itself: When = {} if hit.role == "no" else {"primary": number < len(primary)}
+        yield replace(part, when={**itself, **part.when}, store=settings.consensus)
+
+
+def _primary(
     tier: str, strike: Strike, hit: Hit, topology: Topology, back: tuple[Delay, ...], settings: Any, *, beside: bool
 ) -> Iterator[Part]:
+    """It is among the struck."""
     nature = strike.nature
-    if hit.role != "certainly":
-        yield _standby(tier, strike, settings, topology)
-    if hit.role == "no":
-        return
-    certain = hit.role == "certainly"
     if why := _nobody(strike, hit, settings):
         chain = (steps.lasting(strike), *steps.of(tier, topology, "turn", "recover"), *back)
         yield Part(chain=chain, certain=hit.everyone, reason=why)
@@ -81,16 +107,16 @@ def _by_nature(
         if strike.settings.by > settings.ttl - 2 * settings.loop_wait:
             yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
     elif strike.fault == "scale_in":
-        yield Part(chain=(*steps.of(tier, topology, "handover", "turn", "promote"), *back))
+        yield Part(chain=(*steps.of(tier, topology, *HANDOVER), *back))
     elif nature == "refuses":
         again: tuple[str, ...] = ("recover",) if settings.primary_start_timeout or hit.of == 1 else ("promote",)
         if hit.count > 1:  # whoever could take over may be starting as well (Patroni, ha.py: is_failover_possible)
             again = ("recover", "promote")
-        yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=certain and hit.count == 1)
+        yield Part(chain=(*steps.of(tier, topology, "turn", *again), *back), certain=hit.count == 1)
     elif nature == "silent":
-        yield from _silent(tier, strike, topology, back, settings, certain=certain, beside=beside)
+        yield from _silent(tier, strike, topology, back, settings, certain=True, beside=beside)
     elif nature == "hands over":
-        yield Part(chain=(*steps.of(tier, topology, "handover", "turn", "promote"), *back), certain=certain)
+        yield Part(chain=(*steps.of(tier, topology, *HANDOVER), *back), certain=True)
     elif nature == "cut":
         yield from _cut(tier, strike, topology, back, settings, beside=beside)
     elif nature == "slow":
@@ -98,8 +124,8 @@ def _by_nature(
     elif nature == "no space":
         yield Part(chain=(steps.lasting(strike),), reason="a primary that cannot write does not hand over by itself")
     elif nature == "in turn":
-        chain = steps.of(tier, topology, "handover", "turn", "promote")
-        yield Part(chain=(*chain, *back) * (1 if certain else hit.of))
+        chain = steps.of(tier, topology, *HANDOVER)
+        yield Part(chain=(*chain, *back) * (1 if hit.everyone else hit.count))
 
 
 def _nobody(strike: Strike, hit: Hit, settings: Any) -> str:
@@ -132,21 +158,28 @@ def _silent(
         high_s=lease.high_s + election.high_s / 2 + 0.1, setting="ttl, election_timeout",
         source="etcd, lease/lessor.go: Promote refreshes all leases and adds the election timeout",
     )
-    yield Part(chain=(election, *elected, anew, *after), certain=certain, leader_struck=True, store=store)
-    yield Part(chain=(lease, *after), certain=certain, leader_struck=False, store=store)
+    yield Part(chain=(election, *elected, anew, *after), certain=certain, when={"leader": True})
+    yield Part(chain=(lease, *after), certain=certain, when={"leader": False})
 
 
-def _standby(tier: str, strike: Strike, settings: Any, topology: Topology) -> Part:
-    """Perhaps one that confirms commits: then they wait until another one does."""
+def _standby(tier: str, path: Path, strike: Strike, settings: Any, topology: Topology) -> Part:
+    """One that confirms commits: they wait until another one does."""
     if not settings.synchronous:
         return UNHARMED
-    if strike.nature in ("refuses", "in turn") or strike.fault == "scale_in":
-        return Part(chain=steps.of(tier, topology, "turn"))
-    if strike.nature in ("silent", "cut", "no space"):
-        return Part(chain=steps.of(tier, topology, "sync_given_up"))
-    if strike.nature == "slow":
-        return _slow(strike) if strike.fault != "cpu_starve" else Part(chain=steps.of(tier, topology, "sync_given_up"))
-    return UNHARMED
+    if strike.nature in ("refuses", "in turn", "no space") or strike.fault == "scale_in":
+        return Part(chain=steps.of(tier, topology, "turn"))  # who cannot write what it is sent hangs up at once
+    if strike.fault == "reboot":  # a host that is back refuses what it no longer knows
+        return Part(chain=(*steps.booting(), *steps.of(tier, topology, "turn")), reason=BOOTS)
+    given_up = steps.of(tier, topology, "sync_given_up")
+    if strike.nature == "silent" and path.writes:  # who writes is confirmed at every beat
+        age_s = min(settings.standby_timeout / 2, 2 * path.every_s)
+        return Part(chain=tuple(replace(each, low_s=settings.standby_timeout - age_s) for each in given_up), certain=True)
+    if strike.nature in ("silent", "cut"):
+        return Part(chain=tuple(replace(each, low_s=0.0) for each in given_up))
+    if strike.fault == "cpu_starve":
+        windows = steps.starved(strike)
+        return Part(chain=windows if sum(each.high_s for each in windows) < settings.standby_timeout else given_up)
+    return _slow(strike) if strike.nature == "slow" else UNHARMED
 
 
 def _cut(

@@ -1,8 +1,15 @@
 """What a strike does to one tier of a path: a chain of steps, or the reason why there is none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from holdfast.engines.engine import Delay
+
+Fact = Literal["primary", "leader", "confirms"]
+"""What only the moment of the strike decides.  primary, leader: of a database, and of its store, is on a struck host; confirms: a
+standby whose confirmation commits wait for is."""
+When = Mapping[Fact, bool]
 
 LASTS = "nobody is left who could take over: it lasts as long as the fault"
 OWN_CONFIG = "a config of your own: its numbers are not known"
@@ -16,7 +23,8 @@ class Part:
     chain: tuple[Delay, ...] = ()
     certain: bool = False
     unknown: bool = False
-    leader_struck: bool | None = None
+    when: When = field(default_factory=dict)
+    """The case that it is the share in; without facts it is in every case."""
     store: str = ""
     reason: str = ""
 

@@ -2,23 +2,24 @@
 
 The rules: each number comes from an engine's delays or from the probe's own settings, never from a run; a step is a timer, which
 transfers to production, or work, which does not; where it is not known whether the strike meets the one that matters, the
-lower bound is 0; where it depends on something that only the moment of the strike decides (does etcd's leader sit on the same
-host?), each case has a promise of its own; where nothing would end the outage there is no upper bound; and where no setting
-decides, there is no promise, with the reason.
+lower bound is 0; where it depends on something that only the moment of the strike decides (is the primary in that zone, does
+etcd's leader sit on the same host?), each case has a promise of its own; where nothing would end the outage there is no upper
+bound; and where no setting decides, there is no promise, with the reason.
 
 What is promised is what objectives are judged with: the sum of a path's outages or its longest gap between good answers,
 whichever is longer.  A gap contains the beat of the probe itself.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
 from holdfast.engines.engine import Delay
 from holdfast.predict import steps
+from holdfast.predict.cases import cases, said, telling, within
 from holdfast.predict.effect import parts
-from holdfast.predict.part import Part
+from holdfast.predict.part import Part, When
 from holdfast.predict.path import Path, path_of
 from holdfast.predict.strike import Strike
 from holdfast.topology.model import Topology
@@ -41,8 +42,8 @@ class Promise:
     low_s: float | None
     high_s: float | None
     given: str = ""
-    leader_struck: bool | None = None
-    """The case as data: whether the consensus store's leader is among the struck; None where it makes no difference."""
+    when: When = field(default_factory=dict)
+    """The case as data; what makes no difference is missing."""
     reason: str = ""
 
     @property
@@ -60,7 +61,7 @@ class Promise:
         """As a record keeps it; an infinite bound is None beside `unbounded`."""
         return {
             "probe": self.probe, "low_s": self.low_s if self.low_s != inf else 0.0, "high_s": _finite(self.high_s),
-            "unbounded": self.high_s == inf, "given": self.given, "leader_struck": self.leader_struck, "reason": self.reason,
+            "unbounded": self.high_s == inf, "given": self.given, "when": dict(self.when), "reason": self.reason,
             "chain": [
                 {"name": step.name, "low_s": _finite(step.low_s), "high_s": _finite(step.high_s), "kind": step.kind,
                  "setting": step.setting, "source": step.source}
@@ -82,21 +83,21 @@ def promises(strike: Strike, topology: Topology) -> tuple[Promise, ...]:
 
 def _on(path: Path, strike: Strike, topology: Topology) -> Iterable[Promise]:
     found = parts(path, strike, topology)
-    cases = {part.leader_struck for part in found} - {None}
-    for case in sorted(cases, reverse=True) if cases else (None,):
-        yield _promise(path, strike, [part for part in found if part.leader_struck in (None, case)], case)
+    store = next((part.store for part in found if part.store), "")
+    made = [(case, _promise(path, strike, [part for part in found if within(part, case)])) for case in cases(found)]
+    for case, promise in telling(made):
+        yield replace(promise, when=case, given=said(case, store))
 
 
-def _promise(path: Path, strike: Strike, found: Sequence[Part], case: bool | None) -> Promise:
+def _promise(path: Path, strike: Strike, found: Sequence[Part]) -> Promise:
     """The tier that is out longest decides: while it is, the others come back."""
     unknown = next((part for part in found if part.unknown), None)
     worst = unknown or max(found, key=lambda part: (part.high_s, part.low_s))
-    chain = (*worst.chain, *steps.seen_by(path))
+    chain = (*worst.chain, *steps.seen_by(path, worst.chain))
     low_s = max((part.low_s for part in found if part.certain), default=0.0)
     return Promise(
         probe=path.probe, fault=strike.fault, tier=strike.tier, target=strike.target, writes=path.writes,
         chain=() if unknown else chain, low_s=None if unknown else low_s,
         high_s=None if unknown else sum(step.high_s for step in chain),
-        given="" if case is None else f"the leader of {worst.store or 'the store'} is {'' if case else 'not '}on a struck host",
-        leader_struck=case, reason=worst.reason,
+        reason=worst.reason,
     )  # fmt: skip

@@ -141,25 +141,29 @@ class _Building:
             yield self.event(f"all hosts of {lodging} at once", often, long, (self.beta, True), f"tier:{lodging}")
 
     def down(self, instance: Instance) -> Node:
-        """With what it shares its host with when its virtual IP cannot be held there."""
+        """With what it shares its host with: the program that holds its virtual IP, and its sidecar."""
         group = self.topology.tiers[instance.tier].replicas
         parts: list[Node] = [
             self.program(instance, group),
             self.host(instance.host, self.topology.tiers[self.topology.lodging(instance.tier)].replicas),
             self.zone(instance.zone),
         ]
-        if self.topology.tiers[instance.tier].vip is not None:
-            holder = next(each for each in self.topology.instances_of(f"{instance.tier}-vip") if each.host == instance.host)
-            parts.append(self.program(holder, group))
+        for lodger in self.derived(instance.tier):
+            beside = next(each for each in self.topology.instances_of(lodger) if each.host == instance.host)
+            parts.append(self.program(beside, group))
         return Or(*parts)
+
+    def derived(self, tier: str) -> list[str]:
+        """What holds its virtual IP and what calls for it: without them an instance serves nobody."""
+        return [name for name in self.topology.tiers if self.topology.bearer(name) == tier]
 
     def tier(self, name: str) -> Node:
         if name not in self.tiers:
             instances = self.topology.instances_of(name)
             parts: list[Node] = [AtLeast(len(instances) - needed(self.topology, name) + 1, *map(self.down, instances))]
             parts += self.common(name)
-            if self.topology.tiers[name].vip is not None:
-                parts += self.common(f"{name}-vip")
+            for lodger in self.derived(name):
+                parts += self.common(lodger)
             parts += [self.shared(each) for each, said in self.topology.reliability.shared.items() if name in said.tiers]
             self.tiers[name] = Or(*parts, *self.consensus(name))
         return self.tiers[name]
@@ -202,7 +206,7 @@ def paths_of(topology: Topology) -> dict[str, tuple[str, ...]]:
         protocol = "postgres" if hasattr(probe, "ledger") else "http"
         found[name] = tuple(dict.fromkeys(tier for start in starts for tier in reached(topology, start, protocol)))
     if not found:
-        first = [name for name in topology.tiers if not topology.users_of(name) and not name.endswith("-vip")]
+        first = [name for name in topology.tiers if not topology.users_of(name) and not topology.bearer(name)]
         found = {name: reached(topology, name, None) for name in first}
     return {name: tiers for name, tiers in found.items() if tiers}
 

@@ -6,14 +6,21 @@ Both polarities of a node are rows of their own, so no probability is ever taken
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from holdfast.predict.diagram import FALSE, TRUE, Diagram, TooLarge
 from holdfast.predict.formula import Formula, coherent_terms, grouped, modules
 from holdfast.predict.orders import most_shared, orders
 
-ROUNDS = ((2_000, 99), (16_000, 99), (130_000, 3), (520_000, 3))
-"""(nodes allowed to an order, how many orders are tried): many orders while they cost little, then those that serve best most
-often, and at last whatever is allowed."""
+ROUNDS = ((2_000, 10), (16_000, 99), (160_000, 8), (650_000, 3), (1_600_000, 2))
+"""(nodes allowed to an order, how many orders are tried): many while they cost little, then those that came furthest, and
+at last whatever is allowed."""
+
+LOOK_ON = 200_000
+"""Nodes from which on the first order that keeps to its budget is taken: a better one would not save what it costs."""
+
+QUICK = 10
+"""Orders that are quickly made; those behind them are made only where none of these kept to its budget."""
 
 GOOD_ENOUGH = 12
 """Rows per variable from which on no better order is looked for."""
@@ -87,22 +94,34 @@ def _below(formula: Formula, top: int, place: Mapping[int, int]) -> dict[int, li
 def _best(
     formula: Formula, top: int, below: Mapping[int, list[int]], most_nodes: int, number: int | None,
 ) -> tuple[Diagram, int, tuple[int, ...]]:
-    """The smallest diagram of the first round in which any order kept to its budget."""
-    tried = list(orders(below, top))
+    """The smallest diagram of the first round in which any order kept to its budget.  How much an order had built when it broke
+    one budget, and whether it got further than below the one before, says how likely it keeps the next."""
+    source = orders(below, top)
+    tried = [next(source)]
     if number is not None:
+        tried += source
         tried = [tried[number % len(tried)]]
     elif len(tried[0]) <= 6 or len(below) == 1:
-        tried = tried[:1]
+        source = iter(())
+    done: dict[tuple[int, ...], tuple[float, bool]] = {}
     for allowed, many in (*ROUNDS, (most_nodes, 99)):
         budget = min(allowed, most_nodes)
         best: tuple[int, Diagram, int, tuple[int, ...]] | None = None
-        for order in tried[:many]:
-            if best is not None and (best[0] <= GOOD_ENOUGH * len(order) or allowed == most_nodes):
+        ranked = sorted(tried, key=lambda order: done.get(order, (0.0, True)), reverse=True)
+        for index in range(many):
+            if index == len(ranked):
+                ranked += islice(source, 1)
+            enough = best is not None and (best[0] <= GOOD_ENOUGH * len(best[3]) or budget > LOOK_ON or index >= QUICK)
+            if enough or index == len(ranked):
                 break
+            order = ranked[index]
+            if order not in tried:
+                tried.append(order)
             diagram = Diagram(limit=budget if best is None else min(budget, len(best[1].level)))
             try:
                 root = _split(formula, top, below, order, diagram)
-            except TooLarge:
+            except TooLarge as stopped:
+                done[order] = (stopped.done, stopped.done > done.get(order, (0.0, True))[0])
                 continue
             size = len(diagram.below(root))
             if best is None or size < best[0]:
@@ -130,7 +149,11 @@ def _split(formula: Formula, top: int, below: Mapping[int, list[int]], order: Se
         known = dict(made)
         known.update({term: TRUE if case >> place & 1 else FALSE for place, term in enumerate(shared)})
         known.update({term: kept[term, case & mask] for term, mask in touched.items() if (term, case & mask) in kept})
-        roots.append(_built(formula, top, below, known, diagram))
+        try:
+            roots.append(_built(formula, top, below, known, diagram))
+        except TooLarge as stopped:
+            stopped.done = (case + stopped.done) / (1 << split)
+            raise
         kept.update({(term, case & mask): known[term] for term, mask in touched.items() if term in known})
     for place in range(split):
         # The last variable of the split is the lowest, and the highest bit of a case.
@@ -166,21 +189,27 @@ def _built(formula: Formula, top: int, below: Mapping[int, list[int]], made: dic
         if missing := [each for each in below[term] if each not in made]:
             stack += missing
             continue
-        functions = [made[each >> 1] ^ (each & 1) for each in formula.inputs[term]]
-        kind = formula.kinds[term]
-        if kind == "and":
-            made[term] = diagram.all_of(functions)
-        elif kind == "or":
-            made[term] = diagram.any_of(functions)
-        elif kind == "atleast":
-            made[term] = diagram.at_least(formula.needed[term], functions)
-        else:
-            result = FALSE
-            for each in functions:
-                result = diagram.differ(result, each)
-            made[term] = result
+        try:
+            made[term] = _gate(formula, term, [made[each >> 1] ^ (each & 1) for each in formula.inputs[term]], diagram)
+        except TooLarge as stopped:
+            stopped.done = sum(each in made for each in below) / len(below)
+            raise
         stack.pop()
     return made[top]
+
+
+def _gate(formula: Formula, term: int, functions: list[int], diagram: Diagram) -> int:
+    kind = formula.kinds[term]
+    if kind == "and":
+        return diagram.all_of(functions)
+    if kind == "or":
+        return diagram.any_of(functions)
+    if kind == "atleast":
+        return diagram.at_least(formula.needed[term], functions)
+    result = FALSE
+    for each in functions:
+        result = diagram.differ(result, each)
+    return result
 
 
 def _part(diagram: Diagram, root: int, order: tuple[int, ...], term: int, place: Mapping[int, int]) -> Part:

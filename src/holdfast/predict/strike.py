@@ -32,12 +32,6 @@ OF_PROCESS = frozenset({"kill", "crash_loop", "hang", "oom", "switchover", "relo
 """These hit one program; all others hit its host, and with it every program there."""
 AGAIN_AND_AGAIN = frozenset({"crash_loop", "oom"})
 """What the service manager starts again dies again, until the fault is mended."""
-UNTOLD: Mapping[str, str] = {
-    "config_change": "what it costs depends on what is changed",
-    "overload": "what is refused beyond the capacity, and how soon, depends on limits that no timer shows",
-    "password_change": "it depends on how programs learn the new password",
-}  # fmt: skip
-
 ZONE = "zone "
 
 
@@ -88,6 +82,8 @@ def hits(strike: Strike, topology: Topology) -> Mapping[str, Hit]:
         return {tier: _hit(count, topology.tiers[tier].replicas, "") for tier, count in counts.items() if count}
     own = topology.tiers[strike.tier].replicas
     many = {"one": 1, "minority": (own - 1) // 2, "majority": own // 2 + 1, "all": own}
+    if strike.fault == "partition":  # struck are those who hear no majority any more: of all, the smaller half
+        many["all"] = own // 2 if own % 2 else own
     count = many.get(strike.target, 1)
     if not count:
         return {}  # there is no minority of one or two

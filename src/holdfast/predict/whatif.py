@@ -65,15 +65,15 @@ def _minutes(share: float) -> float:
 def _with_tier(topology: Topology, name: str, **update: Any) -> Topology:
     """Tiers that lodge there keep their own number of instances."""
     tiers = {each: tier.model_copy(update=update) if each == name else tier for each, tier in topology.tiers.items()}
-    if "replicas" in update and f"{name}-vip" in tiers and topology.tiers[name].vip:
-        tiers[f"{name}-vip"] = tiers[f"{name}-vip"].model_copy(update=update)
+    for derived in [each for each in tiers if "replicas" in update and topology.bearer(each) == name]:
+        tiers[derived] = tiers[derived].model_copy(update=update)
     return replace(topology, tiers=tiers)
 
 
 def _changed(topology: Topology) -> Iterator[tuple[str, str, Topology]]:
     """(in words, as a setting, the other topology)"""
     for name, tier in topology.tiers.items():
-        if name.endswith("-vip") and name not in topology.where and tier.engine == "keepalived":
+        if topology.bearer(name):
             continue
         if tier.on is None and tier.replicas < MOST_REPLICAS:
             step = 2 if tier.engine == "etcd" else 1

@@ -23,6 +23,7 @@ TABLE = "holdfast_ledger"
 _MOST_IDLE = 4
 _MAKE_LIMIT_S = 30.0
 _AUDIT_LIMIT_S = 20.0
+_CLOSE_LIMIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def ledger_probe(
         try:
             yield writer.ask
         finally:
-            writer.close()
+            await writer.close()
 
     async def audit(became: Mapping[int, Answer], primary: str) -> Audit:
         return await _audit(database(), run, became, primary)
@@ -90,7 +91,7 @@ class _Writer:
         self._plain: tuple[str, ...] = ()
         self._ways: tuple[str, ...] = ()
         self._idle: list[psycopg.AsyncConnection] = []
-        self._abandoned: set[asyncio.Task[Reply]] = set()
+        self._abandoned: dict[asyncio.Task[Reply], _Question] = {}
 
     def _look_up(self) -> Database:
         database = self._database()
@@ -160,8 +161,8 @@ class _Writer:
         if not done:
             # Cancelling would wait for the server's consent, which a dead one never gives: cut the wire instead.
             question.cut()
-            self._abandoned.add(task)
-            task.add_done_callback(self._abandoned.discard)
+            self._abandoned[task] = question
+            task.add_done_callback(self._abandoned.pop)
             detail = f"no answer within {self._patience_s:g} s"
             return Reply(answer="unknown" if question.sent else "no", detail=detail)
         reply = task.result()
@@ -171,9 +172,15 @@ class _Writer:
             question.cut()
         return reply
 
-    def close(self) -> None:
-        for task in self._abandoned:
+    async def close(self) -> None:
+        """Nobody is left behind: a task that outlived its loop would complain on the terminal."""
+        abandoned = dict(self._abandoned)
+        for task, question in abandoned.items():
+            if question.connection is not None:
+                question.connection.pgconn.finish()  # or else the cancellation would ask the server for its consent
             task.cancel()
+        if abandoned:
+            await asyncio.wait(abandoned, timeout=_CLOSE_LIMIT_S)
         self._hang_up()
 
 

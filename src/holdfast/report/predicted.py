@@ -194,6 +194,7 @@ def _figures(found: Predicted, every: bool) -> str:
     lines = [f"It rests on {len(tags)} figures: {count}."]
     if beta is not None:
         lines.append(f"Common causes are counted with a beta factor of {ranged(beta)} ({beta.tag}).")
+    lines += [f"Measured: {known.name}, {ranged(known)}, by {known.source}." for known in found.known if known.tag == "measured"]
     lines += _left_out(found)
     if not every:
         return "\n".join([*lines, "`--figures` lists each with its range and its source."])

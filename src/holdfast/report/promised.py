@@ -71,35 +71,55 @@ def promised(drill: DrillMeasure, entry: Mapping[str, Any], events: Sequence[Eve
     made: Mapping[str, list[Mapping[str, Any]]] = {}
     for each in entry.get("promises") or ():
         made = {**made, each["probe"]: [*made.get(each["probe"], []), each]}
-    case = _leader_struck(drill, events)
+    case = _facts(drill, events)
     return tuple(
         _beside(path, _chosen(made[path.probe], case), drill)
         for path in drill.paths if path.probe in made and drill.outcome in ("done", "not_mended")
     )
 
 
-def _leader_struck(drill: DrillMeasure, events: Sequence[Event]) -> bool | None:
-    """Was the leader of a store on a struck host at the strike?  None where nobody was seen to lead."""
+def _facts(drill: DrillMeasure, events: Sequence[Event]) -> Mapping[str, bool]:
+    """What is known of the moment of the strike: was a primary, a store's leader, a standby that confirms commits on a struck
+    host?  What nobody was seen to be is missing."""
     if drill.struck_at_s is None:
-        return None
-    roles: dict[str, str] = {}
+        return {}
+    words: dict[tuple[str, str], str] = {}
     for event in events:
-        if event.kind == "role" and event.at_s <= drill.struck_at_s:
-            roles[event.subject] = str(event.detail.get("role", ""))
-    leaders = {name.partition("/")[0] for name, role in roles.items() if role == "leader"}
-    struck = {part.strip().partition("/")[0] for part in drill.struck.split(",")}
-    return bool(leaders & struck) if leaders else None
+        if event.kind in ("role", "confirms") and event.at_s <= drill.struck_at_s:
+            words[event.subject, event.kind] = str(event.detail.get(event.kind, ""))
+    struck = _struck(drill)
+    found: dict[str, bool] = {}
+    for fact, kind, word in (("primary", "role", "primary"), ("leader", "role", "leader"), ("confirms", "confirms", "yes")):
+        hosts = {name.partition("/")[0] for (name, of), said in words.items() if (of, said) == (kind, word)}
+        if hosts:
+            found[fact] = bool(hosts & struck)
+    return found
 
 
-def _chosen(variants: Sequence[Mapping[str, Any]], case: bool | None) -> Mapping[str, Any]:
-    fitting = [each for each in variants if each.get("leader_struck") in (None, case)]
-    if fitting:
-        return fitting[0]
-    lows = [each["low_s"] for each in variants]
-    highs = [inf if each.get("unbounded") else each["high_s"] for each in variants]
-    if None in lows or None in highs:
-        return variants[0]
-    widest = variants[highs.index(max(highs))]
+def _struck(drill: DrillMeasure) -> set[str]:
+    """The hosts.  Of those that do not hear each other any more: who hears no majority, itself among them."""
+    hosts = {part.strip().partition("/")[0] for part in drill.struck.split(",")}
+    cut = {tuple(pair) for pair in drill.evidence.get("verified", {}).get("cut") or ()}
+    involved = {host for pair in cut for host in pair}
+    alone = {host for host in involved if 2 * sum((host, other) not in cut for other in involved) <= len(involved)}
+    return alone if cut else hosts
+
+
+def _when(made: Mapping[str, Any]) -> Mapping[str, bool]:
+    """Records of 0.1 know of one fact only."""
+    older = made.get("leader_struck")
+    return made.get("when") or ({} if older is None else {"leader": older})
+
+
+def _chosen(variants: Sequence[Mapping[str, Any]], known: Mapping[str, bool]) -> Mapping[str, Any]:
+    """The case that it turned out to be; the widest bounds of those that it may have been."""
+    fitting = [each for each in variants if all(known.get(fact, value) == value for fact, value in _when(each).items())]
+    fitting = fitting or [*variants]
+    lows = [each["low_s"] for each in fitting]
+    highs = [inf if each.get("unbounded") else each["high_s"] for each in fitting]
+    if len(fitting) == 1 or None in lows or None in highs:
+        return next((each for each in fitting if each["low_s"] is None), fitting[0])
+    widest = fitting[highs.index(max(highs))]
     return {**widest, "low_s": min(lows), "high_s": max(highs), "given": ""}
 
 

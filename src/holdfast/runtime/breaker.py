@@ -7,13 +7,15 @@ The lock may be taken twice by one thread, because a garbage collection or a sig
 
 from __future__ import annotations
 
+from _weakref import ref
 from math import inf
 from sys import _getframe
 from time import monotonic
 
 from holdfast.runtime import breaker_judge as judge
+from holdfast.runtime.breaker_blocks import Ready, Way, entered, entered_by_with, left
 from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing, check_state, next_wait_s
-from holdfast.runtime.breaker_permit import LEFT, Permit, Ready, entered, left
+from holdfast.runtime.breaker_permit import Permit
 from holdfast.runtime.breaker_settings import BreakerSettings
 from holdfast.runtime.breaker_windows import counter, one_step, value_of
 from holdfast.runtime.breaker_wrap import acall, call, wrapped
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from random import Random
     from types import TracebackType
-    from typing import Any, Literal, NoReturn, ParamSpec, TypeVar
+    from typing import Any, Literal, NoReturn, ParamSpec, Self, TypeVar
 
     from holdfast.runtime.breaker_eras import Outcome, State
     from holdfast.runtime.breaker_events import BreakerSnapshot, Kind, Listener
@@ -69,7 +71,7 @@ class CircuitBreaker:
         self._opened = 0
         self._wait_s = 0.0
         self._lock_free = one_step() if lock_free is None else lock_free
-        self._era: Era = Counting("closed", 1, self._settings, clock(), self._lock_free)
+        self._era: Era = self._with_blocks(Counting("closed", 1, self._settings, clock(), self._lock_free))
 
     # --- calls
 
@@ -92,44 +94,18 @@ class CircuitBreaker:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a circuit breaker cannot be copied or pickled: pickle its settings and make another one of them")
 
-    def __enter__(self) -> CircuitBreaker:
-        era = self._era
-        frame = _getframe(1)
-        inside = self._inside
-        if era.plain and frame not in inside:
-            inside[frame] = era
-        else:
-            entered(self, frame)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Literal[False]:
-        era = self._inside.pop(_getframe(1), None)
-        if error is None and type(era) is Counting:
-            next(era.fast)
-        else:
-            left(self, era, _getframe(1), error)
-        return False
-
-    def __aenter__(self) -> Awaitable[CircuitBreaker]:
-        era = self._era
-        frame = _getframe(1)
-        if era.plain and frame not in self._inside:
-            self._inside[frame] = era
-        else:
-            entered(self, frame)
-        return Ready(self)
-
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Awaitable[Literal[False]]:
-        era = self._inside.pop(_getframe(1), None)
-        if error is None and type(era) is Counting:
-            next(era.fast)
-        else:
-            left(self, era, _getframe(1), error)
-        return LEFT
+    if TYPE_CHECKING:
+        def __enter__(self) -> Self: ...
+        async def __aenter__(self) -> Self: ...
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> Literal[False]: ...
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> Literal[False]: ...
+    else:
+        __enter__, __exit__ = Way("_enter", entered), Way("_era.left", left)
+        __aenter__, __aexit__ = Way("_aenter", entered, awaited=True), Way("_era.aleft", left, awaited=True)
 
     # --- looking and steering
 
@@ -179,6 +155,16 @@ class CircuitBreaker:
 
     # --- how it works
 
+    def _enter(self) -> CircuitBreaker:
+        if not self._era.plain or self._inside:
+            entered_by_with(self, _getframe(1))
+        return self
+
+    def _aenter(self) -> Awaitable[CircuitBreaker]:
+        if not self._era.plain or self._inside:
+            entered_by_with(self, _getframe(1))
+        return Ready(self)
+
     def _admit(self) -> Era:
         """The era that lets the call in.  CircuitOpenError when there is none."""
         era = self._era
@@ -186,7 +172,7 @@ class CircuitBreaker:
             return era
         now_s = self._clock()
         if now_s < era.until_s and type(era) is Standing:
-            if self._lock_free and not self._listeners:  # as _reject, written out
+            if era.refuses:  # as _reject, written out
                 next(self._rejected)
                 raise CircuitOpenError(self.name, era.state, era.until_s - now_s if era.until_s < inf else None)
             self._reject(era, now_s)
@@ -267,16 +253,16 @@ class CircuitBreaker:
             era = HalfOpen(number, settings, at_s)
         elif state in ("closed", "metrics_only"):
             self._wait_s = 0.0
-            era = Counting(state, number, settings, at_s, self._may_be_quick())
+            era = Counting(state, number, settings, at_s, self._unheard("success"))
         elif state == "open":
             wait_s = next_wait_s(self) if for_s is None else for_s
-            era = Standing(state, number, settings, at_s, at_s + wait_s)
+            era = Standing(state, number, settings, at_s, self._unheard("rejected"), at_s + wait_s)
         else:
-            era = Standing(state, number, settings, at_s, inf)
+            era = Standing(state, number, settings, at_s, self._unheard("rejected"))
         past = tuple(map(sum, zip(self._past, old.ever(), strict=True)))
         if self._era is not old:
             return  # a garbage collection in here ended a call, and that has moved on already
-        self._past, self._era = past, era  # type: ignore[assignment]
+        self._past, self._era = past, self._with_blocks(era)  # type: ignore[assignment]
         old.plain = old.timed = False
         self._opened += state == "open"
         event = {"kind": "state", "at_s": at_s, "era": number, "state": state, "previous": old.state}
@@ -285,11 +271,16 @@ class CircuitBreaker:
     def _listen(self, change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> None:
         with self._lock:
             self._listeners = change(self._listeners)
-            if type(self._era) is Counting:
-                self._era.may_be_quick(self._may_be_quick())
+            era = self._era
+            era.may_be_quick(self._unheard(era.quick_unless_heard))
 
-    def _may_be_quick(self) -> bool:
-        return self._lock_free and not any("success" in kinds for kinds, _ in self._listeners)
+    def _unheard(self, kind: str) -> bool:
+        """Whether it may be counted without a lock."""
+        return self._lock_free and not any(kind in kinds for kinds, _ in self._listeners)
+
+    def _with_blocks(self, era: Era) -> Era:
+        era.breaker, era.inside = ref(self), self._inside
+        return era
 
     def _tell(self, news: list[dict[str, Any]]) -> None:
         if news and self._listeners:

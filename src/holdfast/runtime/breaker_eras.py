@@ -3,19 +3,23 @@ comes late, meets an object that nobody looks at any more.
 
 Rules: `record`, `admit` and `give_back` are called under the breaker's lock and decide, they never act: they give the next
 state, or None.
-`plain` and `timed` tell the wrappers, without a lock, that every call is let in and that a fast success is only one `next`:
-`plain` needs no clock at all; `timed` needs it, for slow calls or a window of time, and holds until `fast_until_s`.
+`plain` and `timed` tell the wrappers, without a lock, that every call is let in and that a fast success is one step of `fast`:
+`plain` needs no clock at all; `timed` needs it, for slow calls or a window of time, which ends at `fast_until_s` unless it is
+`endless`.  `refuses` tells them that no call is let in before `until_s`, and that nobody hears of it.
 """
 
 from __future__ import annotations
 
 from math import inf
+from sys import _getframe
 
+from holdfast.runtime.breaker_blocks import LEFT, left_in
 from holdfast.runtime.breaker_windows import CountWindow, TimeWindow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from collections.abc import Awaitable, Callable
+    from typing import Any, Literal
 
     from holdfast.runtime.breaker import CircuitBreaker
     from holdfast.runtime.breaker_settings import BreakerSettings
@@ -33,15 +37,34 @@ def check_state(state: str, for_s: float | None) -> None:
         raise ValueError(f"for_s is {for_s!r} with {state}; it must be a finite number above 0, and only with open")
 
 
-class Counting:
+class _Blocks:
+    """The ways out of the blocks that were entered in an era; `breaker` (a weak reference) and `inside` are the breaker's."""
+
+    __slots__ = ("breaker", "inside")
+
+    breaker: Callable[[], CircuitBreaker | None]
+    inside: dict[object, Any]
+
+    def left(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
+        left_in(self, _getframe(1), error)  # type: ignore[arg-type]
+        return False
+
+    def aleft(self, kind: object, error: BaseException | None, trace: object) -> Awaitable[Literal[False]]:
+        left_in(self, _getframe(1), error)  # type: ignore[arg-type]
+        return LEFT
+
+
+class Counting(_Blocks):
     """closed, and metrics_only, which counts and never opens."""
 
     __slots__ = (
-        "admits", "fast", "fast_until_s", "ignored", "number", "plain", "settings", "since_s", "slow_s", "state", "timed",
-        "window", "_sole",
+        "admits", "endless", "fast", "fast_until_s", "ignored", "number", "plain", "settings", "since_s", "slow_s", "state",
+        "timed", "window", "_quick",
     )  # fmt: skip
 
     until_s = inf
+    refuses = False
+    quick_unless_heard = "success"
 
     def __init__(self, state: State, number: int, settings: BreakerSettings, now_s: float, quick: bool) -> None:
         self.state = state
@@ -56,23 +79,13 @@ class Counting:
             self.window = CountWindow(settings.window_calls, settings.slow_call_s is not None)
         else:
             self.window = TimeWindow(settings.window_s, settings.window_buckets, now_s)
-        self.fast = self.window.fast
-        self.fast_until_s = -inf
-        self.plain = False
-        self.timed = False
-        self._sole = False
+        self.endless = settings.window_s is None
         self.may_be_quick(quick)
 
     def may_be_quick(self, quick: bool) -> None:
         """`quick`: the interpreter counts in one step, and nobody asked to see every success."""
-        settings = self.settings
-        quick = quick and settings.failure_result is None and settings.ignore_result is None
-        needs_clock = settings.window_s is not None or settings.slow_call_s is not None
-        self.timed = quick and needs_clock
-        self._sole = quick and not needs_clock
+        self._quick = quick and self.settings.failure_result is None and self.settings.ignore_result is None
         self._gate(self.window.counts(self.since_s)[0])
-        if not quick:
-            self.fast_until_s = -inf
 
     def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
         if outcome == "ignored":
@@ -89,10 +102,25 @@ class Counting:
     def _gate(self, calls: int) -> None:
         # Below min_calls even a success can open the breaker: it may be the call that makes a verdict possible.
         enough = calls >= self.settings.min_calls
-        if self._sole:
-            self.plain = enough
-        elif self.timed:
-            self.fast_until_s = self.window.ends_s if enough else -inf
+        quick = self._quick and enough
+        self.timed = quick and not (self.endless and self.settings.slow_call_s is None)
+        self.plain = quick and not self.timed
+        self.fast = self.window.fast  # a window of time has a new one for each of its parts
+        self.fast_until_s = self.window.ends_s
+
+    def left(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
+        if error is None and not self.inside:
+            for _ in self.fast:
+                return False
+        left_in(self, _getframe(1), error)
+        return False
+
+    def aleft(self, kind: object, error: BaseException | None, trace: object) -> Awaitable[Literal[False]]:
+        if error is None and not self.inside:
+            for _ in self.fast:
+                return LEFT
+        left_in(self, _getframe(1), error)
+        return LEFT
 
     def counts(self, now_s: float) -> tuple[int, int, int]:
         return self.window.counts(now_s)
@@ -102,13 +130,16 @@ class Counting:
         return self.window.successes_ever(), self.window.failures_ever, self.window.slow_ever, self.ignored
 
 
-class HalfOpen:
+class HalfOpen(_Blocks):
     """A round of trials.  It ends with a verdict, or at `until_s` without one."""
 
     __slots__ = (
         "admits", "failures", "given", "ignored", "in_flight", "number", "plain", "settings", "since_s", "slow", "state",
         "successes", "timed", "until_s", "failures_to_open", "slow_to_open",
     )  # fmt: skip
+
+    refuses = False
+    quick_unless_heard = "success"
 
     def __init__(self, number: int, settings: BreakerSettings, now_s: float) -> None:
         self.state: State = "half_open"
@@ -129,6 +160,9 @@ class HalfOpen:
         self.given += 1
         self.in_flight += 1
         return True
+
+    def may_be_quick(self, quick: bool) -> None:
+        """Trials are counted under the lock."""
 
     def give_back(self) -> None:
         """A trial that has not begun: as if it had never been asked for."""
@@ -162,12 +196,16 @@ class HalfOpen:
         return self.successes, self.failures, self.slow, self.ignored
 
 
-class Standing:
+class Standing(_Blocks):
     """open (until `until_s`), forced_open and disabled: nothing that a call does changes these."""
 
-    __slots__ = ("admits", "number", "plain", "settings", "since_s", "state", "timed", "until_s")
+    __slots__ = ("admits", "number", "plain", "refuses", "settings", "since_s", "state", "timed", "until_s")
 
-    def __init__(self, state: State, number: int, settings: BreakerSettings, now_s: float, until_s: float = inf) -> None:
+    quick_unless_heard = "rejected"
+
+    def __init__(
+        self, state: State, number: int, settings: BreakerSettings, now_s: float, quick: bool, until_s: float = inf
+    ) -> None:
         self.state = state
         self.number = number
         self.settings = settings
@@ -175,6 +213,10 @@ class Standing:
         self.until_s = until_s
         self.admits = state == "disabled"
         self.plain = self.timed = False
+        self.may_be_quick(quick)
+
+    def may_be_quick(self, quick: bool) -> None:
+        self.refuses = quick and self.state == "open"
 
     def record(self, now_s: float, outcome: Outcome, slow: bool) -> State | None:
         return None

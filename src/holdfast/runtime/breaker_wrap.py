@@ -1,15 +1,15 @@
 """The guarded forms of a function, one for each kind of function.
 
-Rules: the common case stands first and is written out in each form, since a call into a helper costs more than all the rest.  A
-function is never called to find out what it is.  `f(*args, **kwargs) if kwargs else f(*args)`: passing on an empty dictionary
-makes the interpreter build another one, which costs a tenth of the whole.
+Rules: the common case is written out in each form, since a call into a helper costs more than all the rest; the forms of plain
+and of coroutine functions are templates (`arity.py`).  A function is never called to find out what it is.  `for _ in era.fast:`
+counts one call, as `next` would, but without a call, and is left at once; `fast` has no end.  (Only a Counting era is plain or
+timed, which no type checker can know.)
 """
 
 from __future__ import annotations
 
-from math import inf
-
-from holdfast.runtime.breaker_eras import HalfOpen, Standing
+from holdfast.runtime.arity import arity_of, cut
+from holdfast.runtime.breaker_eras import HalfOpen
 from holdfast.runtime.errors import CircuitOpenError
 
 TYPE_CHECKING = False
@@ -67,63 +67,57 @@ def _flags(function: Any) -> int:
     return _COROUTINE_FUNCTION if hasattr(function, "_is_coroutine_mark") else int(function.__code__.co_flags)
 
 
-def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
-    clock = breaker._clock
+def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
+    clock, arity = breaker._clock, arity_of(function)
 
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        era = breaker._era
-        if era.plain:
+    def wrapper(a: Any, b: Any, c: Any) -> Any:
+        era: Any = breaker._era
+        if not era.plain:
+            started_s = clock()  # before the admission, here and below: a clock that raises must not take a trial with it
+            if not era.timed:
+                if era.refuses and (left_s := era.until_s - started_s) > 0.0:  # as _admit does
+                    next(breaker._rejected)
+                    raise CircuitOpenError(breaker.name, era.state, left_s)
+                era = breaker._admit()
             try:
-                result = function(*args, **kwargs) if kwargs else function(*args)
-            except BaseException as error:
-                breaker._raised(era, error, None)
-                raise
-            if type(result) is _Coroutine:
-                return _awaited(breaker, era, None, result)
-            next(era.fast)  # type: ignore[union-attr]
-            return result
-        if era.timed:
-            started_s = clock()
-            try:
-                result = function(*args, **kwargs) if kwargs else function(*args)
+                result = (
+                    (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                    else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+                )  # fmt: skip
             except BaseException as error:
                 breaker._raised(era, error, started_s)
                 raise
             if type(result) is _Coroutine:
-                return _awaited(breaker, era, started_s, result)
-            now_s = clock()
-            if now_s - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
-                next(era.window.fast)  # type: ignore[union-attr]
-            else:
-                breaker._end(era, "success", started_s, None)
+                return _later(breaker, era, started_s, result)
+            if era.timed and (now_s := clock()) - started_s < era.slow_s and (era.endless or now_s < era.fast_until_s):
+                for _ in era.fast:
+                    return result
+            breaker._returned(era, result, started_s)
             return result
-        if type(era) is Standing and not era.admits and breaker._lock_free and not breaker._listeners:  # as _admit does
-            left_s = era.until_s - clock()
-            if left_s > 0.0:
-                next(breaker._rejected)
-                raise CircuitOpenError(breaker.name, era.state, left_s if left_s < inf else None)
-        return _watch(breaker, function, args, kwargs)
+        try:
+            result = (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+        except BaseException as error:
+            breaker._raised(era, error, None)
+            raise
+        if type(result) is not _Coroutine:
+            for _ in era.fast:
+                return result
+        return _later(breaker, era, None, result)
 
-    return wrapper
+    return cut(wrapper, function, arity)
 
 
-def _watch(breaker: CircuitBreaker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    started_s = breaker._clock()  # before the admission, here and below: a clock that raises must not take a trial with it
-    era = breaker._admit()
-    try:
-        result = function(*args, **kwargs)
-    except BaseException as error:
-        breaker._raised(era, error, started_s)
-        raise
-    if type(result) is _Coroutine:
-        if type(era) is HalfOpen:
-            # A coroutine that is dropped, or cancelled before its first step, tells nobody: it asks again when it begins.
-            with breaker._lock:
-                era.give_back()
-            return _admitted_late(breaker, result)
-        return _awaited(breaker, era, started_s, result)
-    breaker._returned(era, result, started_s)
-    return result
+def _later(breaker: CircuitBreaker, era: Era, started_s: float | None, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """A plain function gave a coroutine."""
+    if type(era) is not HalfOpen:
+        return _awaited(breaker, era, started_s, coroutine)
+    # A coroutine that is dropped, or cancelled before its first step, tells nobody: it asks again when it begins.
+    with breaker._lock:
+        era.give_back()
+    return _admitted_late(breaker, coroutine)
 
 
 async def _admitted_late(breaker: CircuitBreaker, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -147,35 +141,41 @@ async def _awaited(breaker: CircuitBreaker, era: Era, started_s: float | None, a
     return result
 
 
-def _of_coroutine(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
-    clock = breaker._clock
+def _of_coroutine(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
+    arity = arity_of(function)
 
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        era = breaker._era
-        if era.plain:
+    async def wrapper(a: Any, b: Any, c: Any) -> Any:
+        era: Any = breaker._era
+        if not era.plain:
+            started_s = breaker._clock()
+            if not era.timed:
+                era = breaker._admit()
             try:
-                result = await (function(*args, **kwargs) if kwargs else function(*args))
+                result = await (
+                    (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                    else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+                )  # fmt: skip
             except BaseException as error:
-                breaker._raised(era, error, None)
+                breaker._raised(era, error, started_s)
                 raise
-            next(era.fast)  # type: ignore[union-attr]
-            return result
-        timed = era.timed
-        started_s = clock()
-        if not timed:
-            era = breaker._admit()
-        try:
-            result = await function(*args, **kwargs)
-        except BaseException as error:
-            breaker._raised(era, error, started_s)
-            raise
-        if timed and (now_s := clock()) - started_s < era.slow_s and now_s < era.fast_until_s:  # type: ignore[union-attr]
-            next(era.window.fast)  # type: ignore[union-attr]
-        else:
+            if era.timed and (now_s := breaker._clock()) - started_s < era.slow_s and (era.endless or now_s < era.fast_until_s):
+                for _ in era.fast:
+                    return result
             breaker._returned(era, result, started_s)
+            return result
+        try:
+            result = await (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+        except BaseException as error:
+            breaker._raised(era, error, None)
+            raise
+        for _ in era.fast:
+            break
         return result
 
-    return wrapper
+    return cut(wrapper, function, arity)
 
 
 def _of_generator(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:

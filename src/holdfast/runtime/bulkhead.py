@@ -9,6 +9,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
+from holdfast.runtime.arity import arity_of, cut
 from holdfast.runtime.calling import is_async, once, refuse_coroutine
 from holdfast.runtime.deadlines import remaining_s
 from holdfast.runtime.rejections import BulkheadFull
@@ -83,32 +84,7 @@ class Bulkhead:
             self._slots.give()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # Written out, as in Retry: these lines are paid on every call.
-        take, give = self._slots.take, self._slots.give
-        wrapper: Any
-        if is_async(function):
-            async def awaiting(*args: Any, **kwargs: Any) -> Any:
-                if not take():
-                    await self.aacquire()
-                try:
-                    return await (function(*args, **kwargs) if kwargs else function(*args))  # type: ignore[misc,call-arg]
-                finally:
-                    give()
-
-            wrapper = awaiting
-        else:
-            def calling(*args: Any, **kwargs: Any) -> Any:
-                if not take():
-                    self.acquire()
-                try:
-                    result = function(*args, **kwargs) if kwargs else function(*args)  # type: ignore[call-arg]
-                    if type(result) is CoroutineType:
-                        refuse_coroutine(result)
-                    return result
-                finally:
-                    give()
-
-            wrapper = calling
+        wrapper = _awaiting(self, function) if is_async(function) else _calling(self, function)
         wrapped: Callable[P, R] = functools.wraps(function)(wrapper)
         return wrapped
 
@@ -125,3 +101,43 @@ class Bulkhead:
 
     async def __aexit__(self, *_: object) -> None:
         self._slots.give()
+
+
+# The guarded forms of a function, templates (`arity.py`).
+
+
+def _calling(bulkhead: Bulkhead, function: Callable[..., Any]) -> Any:
+    arity, take, give = arity_of(function), bulkhead._slots.take, bulkhead._slots.give
+
+    def wrapper(a: Any, b: Any, c: Any) -> Any:
+        if not take():
+            bulkhead.acquire()
+        try:
+            result = (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+            if type(result) is CoroutineType:
+                refuse_coroutine(result)
+            return result
+        finally:
+            give()
+
+    return cut(wrapper, function, arity)
+
+
+def _awaiting(bulkhead: Bulkhead, function: Callable[..., Any]) -> Any:
+    arity, take, give = arity_of(function), bulkhead._slots.take, bulkhead._slots.give
+
+    async def wrapper(a: Any, b: Any, c: Any) -> Any:
+        if not take():
+            await bulkhead.aacquire()
+        try:
+            return await (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+        finally:
+            give()
+
+    return cut(wrapper, function, arity)

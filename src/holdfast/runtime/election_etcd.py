@@ -93,6 +93,8 @@ class EtcdSeats:
             if token:
                 self._taken = Taken(seat, token)
                 return self._taken
+            if not self._lease:
+                break  # a key without a lease would stay for ever
         yield from self.leave(limit_s=limit_s)
         return None
 

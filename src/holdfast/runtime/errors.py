@@ -15,6 +15,8 @@ class Rejected(Exception):  # noqa: N818 - it names what happened; nothing went 
     `policy` is the name of the policy that refused.
     """
 
+    __slots__ = ()  # no place for weak references, which no built-in exception has either
+
     def __init__(self, message: str = "", *, retry_after_s: float | None = None, policy: str = "") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
@@ -26,6 +28,8 @@ class CircuitOpenError(Rejected):
 
     Made of (policy, state, retry_after_s), which are its `args`; `state` is open, half_open or forced_open.
     """
+
+    __slots__ = ()
 
     # Made by the interpreter alone: an __init__ of ours would be a third of what a rejection costs.
     __init__ = Exception.__init__

@@ -7,17 +7,17 @@ plain and async calls; the caller's own exception, the last one, is raised uncha
 from __future__ import annotations
 
 import functools
-import math
 import random
 import time
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
+from holdfast.runtime.arity import arity_of, cut
 from holdfast.runtime.backoff import Backoff
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import is_async, refuse_coroutine, settled
-from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.retry_series import RetryEvent, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 __all__ = ["Retry", "RetryEvent", "retry_after_s"]
-
-
-class RetryEvent(NamedTuple):
-    """Another attempt follows in `delay_s`.  `attempt` counts from 1 and is the one that failed; `error` is None for a bad
-    result.
-    """
-
-    policy: str
-    attempt: int
-    delay_s: float
-    error: Exception | None
-    result: Any
 
 
 def retry_after_s(outcome: Any) -> float | None:
@@ -109,7 +97,7 @@ class Retry:
                     self.budget.succeeded()
                 return result
         try:
-            last: R = self._again(_Series(self, began_s), error, result, function, args, kwargs)
+            last: R = self._again(Series(self, began_s), error, result, function, args, kwargs)
             return last
         finally:
             del error  # or it would wait for the garbage collector: its traceback refers to this frame
@@ -131,63 +119,17 @@ class Retry:
                     self.budget.succeeded()
                 return result
         try:
-            return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
+            return await self._aagain(Series(self, began_s), error, result, function, args, kwargs)
         finally:
             del error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # Written out instead of `wrap`: one call less, or one coroutine less, on the way of every success.  An empty dictionary
-        # is not passed on, because that builds another one.
-        wrapper: Any
-        if is_async(function):
-            async def awaiting(*args: Any, **kwargs: Any) -> Any:
-                began_s = 0.0 if self.total_s is None else self._clock()
-                error, result = None, None
-                try:
-                    result = await (function(*args, **kwargs) if kwargs else function(*args))  # type: ignore[misc,call-arg]
-                except Exception as raised:
-                    if not self._matches(raised):
-                        raise
-                    error = raised
-                else:
-                    if self._unwanted is None or not self._unwanted(result):
-                        if self.budget is not None:
-                            self.budget.succeeded()
-                        return result
-                try:
-                    return await self._aagain(_Series(self, began_s), error, result, function, args, kwargs)
-                finally:
-                    del error
-
-            wrapper = awaiting
-        else:
-            def calling(*args: Any, **kwargs: Any) -> Any:
-                began_s = 0.0 if self.total_s is None else self._clock()
-                error, result = None, None
-                try:
-                    result = function(*args, **kwargs) if kwargs else function(*args)  # type: ignore[call-arg]
-                except Exception as raised:
-                    if not self._matches(raised):
-                        raise
-                    error = raised
-                else:
-                    if type(result) is CoroutineType:
-                        refuse_coroutine(result)
-                    if self._unwanted is None or not self._unwanted(result):
-                        if self.budget is not None:
-                            self.budget.succeeded()
-                        return result
-                try:
-                    return self._again(_Series(self, began_s), error, result, function, args, kwargs)
-                finally:
-                    del error
-
-            wrapper = calling
+        wrapper = _awaiting(self, function) if is_async(function) else _calling(self, function)
         wrapped: Callable[P, R] = functools.wraps(function)(wrapper)
         return wrapped
 
     def _again(
-        self, series: _Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
+        self, series: Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
     ) -> Any:
         try:
             while (delay_s := series.pause_s(error, result)) is not None:
@@ -210,7 +152,7 @@ class Retry:
             del error
 
     async def _aagain(
-        self, series: _Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
+        self, series: Series, error: Exception | None, result: Any, function: Callable[..., Any], args: Any, kwargs: Any,
     ) -> Any:
         try:
             while (delay_s := series.pause_s(error, result)) is not None:
@@ -233,58 +175,71 @@ class Retry:
             del error
 
 
-class _Series:
-    """The attempts of one call, from the first failure on."""
+# The guarded forms of a function, templates (`arity.py`).  Written out instead of `wrap`: one call or one coroutine less on the
+# way of every success.
 
-    __slots__ = ("began_s", "delays", "failed", "retry")
 
-    def __init__(self, retry: Retry, began_s: float):
-        self.retry, self.began_s, self.failed = retry, began_s, 0
-        self.delays = retry.backoff.delays(retry._rng)
+def _calling(retry: Retry, function: Callable[..., Any]) -> Any:
+    arity = arity_of(function)
 
-    def accepts(self, result: Any) -> bool:
-        retry = self.retry
-        if retry._unwanted is not None and retry._unwanted(result):
-            return False
-        if retry.budget is not None:
-            retry.budget.succeeded()
-        return True
+    def wrapper(a: Any, b: Any, c: Any) -> Any:
+        began_s = 0.0 if retry.total_s is None else retry._clock()
+        try:
+            result = (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+        except Exception as raised:
+            if not retry._matches(raised):
+                raise
+            error, result = raised, None
+        else:
+            if type(result) is CoroutineType:
+                refuse_coroutine(result)
+            if retry._unwanted is None or not retry._unwanted(result):
+                if retry.budget is not None:
+                    retry.budget.succeeded()
+                return result
+            error = None  # type: ignore[assignment]
+        args, kwargs = (
+            (a, b) if arity is None else ((), {}) if not arity else ((a,), {}) if arity == 1 else ((a, b), {}) if arity == 2
+            else ((a, b, c), {})
+        )  # fmt: skip
+        try:
+            return retry._again(Series(retry, began_s), error, result, function, args, kwargs)
+        finally:
+            del error  # or it would wait for the garbage collector: its traceback refers to this frame
 
-    def pause_s(self, error: Exception | None, result: Any) -> float | None:
-        """Seconds until the next attempt, None when there is none."""
-        retry = self.retry
-        self.failed += 1
-        # The budget is charged for every failure, also for the last one of a call.
-        affordable = retry.budget is None or retry.budget.failed()
-        if self.failed >= retry.attempts or not affordable:
-            return None
-        delay_s = next(self.delays)
-        asked_s = retry._retry_after(result if error is None else error)
-        if asked_s is not None:
-            if not asked_s <= retry.max_retry_after_s:  # NaN does not pass either
-                return None
-            delay_s = max(delay_s, asked_s)
-        if delay_s >= self._left_s():  # sleeping would only make the failure later
-            return None
-        self._tell(RetryEvent(retry.name, self.failed, delay_s, error, result))
-        return delay_s
+    return cut(wrapper, function, arity)
 
-    def over(self) -> bool:
-        """After a pause: it may have lasted longer than it was meant to, on a busy or a suspended machine."""
-        return self._left_s() <= 0.0
 
-    def _left_s(self) -> float:
-        left_s = remaining_s()
-        if left_s is None:
-            left_s = math.inf
-        if self.retry.total_s is None:
-            return left_s
-        own_s: float = self.began_s + self.retry.total_s - self.retry._clock()
-        return min(left_s, own_s)
+def _awaiting(retry: Retry, function: Callable[..., Any]) -> Any:
+    arity = arity_of(function)
 
-    def _tell(self, event: RetryEvent) -> None:
-        if self.retry._listener is not None:
-            try:
-                self.retry._listener(event)
-            except Exception:
-                pass
+    async def wrapper(a: Any, b: Any, c: Any) -> Any:
+        began_s = 0.0 if retry.total_s is None else retry._clock()
+        try:
+            result = await (
+                (function(*a, **b) if b else function(*a)) if arity is None else function() if not arity
+                else function(a) if arity == 1 else function(a, b) if arity == 2 else function(a, b, c)
+            )  # fmt: skip
+        except Exception as raised:
+            if not retry._matches(raised):
+                raise
+            error, result = raised, None
+        else:
+            if retry._unwanted is None or not retry._unwanted(result):
+                if retry.budget is not None:
+                    retry.budget.succeeded()
+                return result
+            error = None  # type: ignore[assignment]
+        args, kwargs = (
+            (a, b) if arity is None else ((), {}) if not arity else ((a,), {}) if arity == 1 else ((a, b), {}) if arity == 2
+            else ((a, b, c), {})
+        )  # fmt: skip
+        try:
+            return await retry._aagain(Series(retry, began_s), error, result, function, args, kwargs)
+        finally:
+            del error  # or it would wait for the garbage collector: its traceback refers to this frame
+
+    return cut(wrapper, function, arity)

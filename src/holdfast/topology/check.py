@@ -44,15 +44,8 @@ def unsound(topology: Topology) -> frozenset[str]:
 
 
 def _declared(topology: Topology) -> list[str]:
-    """Tiers that stand in the file, without those that a `vip:` adds."""
-    return [name for name in topology.tiers if not _derived(topology, name)]
-
-
-def _derived(topology: Topology, name: str) -> bool:
-    bearer = name.removesuffix("-vip")
-    return bearer != name and topology.tiers[name].on == bearer and bearer in topology.tiers and (
-        topology.tiers[bearer].vip is not None
-    )
+    """Tiers that stand in the file, without those that a `vip:` or a `mesh:` adds."""
+    return [name for name in topology.tiers if not topology.bearer(name)]
 
 
 def names(topology: Topology) -> Iterator[Problem]:
@@ -86,8 +79,9 @@ def tiers_named(topology: Topology) -> Iterator[Problem]:
                 yield Problem(f"{name} {verb} itself", where, "name another tier")
             elif target not in known:
                 yield unknown("tier", target, [other for other in known if other != name], where)
+    sidecars = [name for name in topology.tiers if name.endswith("-mesh") and topology.bearer(name)]
     for index, drill in enumerate(topology.drills):
-        if drill.tier is not None and drill.tier not in known:
+        if drill.tier is not None and drill.tier not in (*known, *sidecars):
             yield unknown("tier", drill.tier, known, topology.located("drills", index, "tier"))
 
 

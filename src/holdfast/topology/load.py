@@ -36,6 +36,7 @@ class Kinds:
     probes: Mapping[str, type[BaseModel]]
     faults: Mapping[str, type[BaseModel]]
     vip_engine: str = "keepalived"
+    mesh_engine: str = "sidecar"
     protocols: frozenset[str] = frozenset()
 
 
@@ -154,21 +155,35 @@ def _tiers(draft: _Draft, raw: Mapping[str, Any], where: dict[Keys, tuple[int, i
     every: dict[str, Tier] = {}
     for name, tier in tiers.items():
         every[name] = tier = tier.model_copy(update={"replicas": _replicas(tiers, name)})
-        derived, settings = f"{name}-vip", draft.kinds.engines.get(draft.kinds.vip_engine)
-        if tier.vip is None:
-            continue
-        if settings is None:
-            draft.note(f"there is no engine {draft.kinds.vip_engine!r} to hold it", ("tiers", name, "vip"), "remove vip")
-        elif derived in tiers:
-            what = f"the name {derived!r} is taken by the virtual IP of {name}"
-            draft.note(what, ("tiers", derived), "give this tier another name", key=True)
-        else:
-            every[derived] = Tier(
-                engine=draft.kinds.vip_engine, replicas=tier.replicas, on=name, config=tier.vip_config, settings=settings(),
-            )
-            where["tiers", derived] = where.get(("tiers", name, "vip")) or where["tiers", name]
-            where["tiers", derived, "config"] = where.get(("tiers", name, "vip_config")) or where["tiers", derived]
+        if tier.vip is not None:
+            added = _derived(draft, tier, ("tiers", name, "vip"), draft.kinds.vip_engine, raw, where)
+            every |= {each: lodger.model_copy(update={"config": tier.vip_config}) for each, lodger in added.items()}
+            for each in added:
+                where["tiers", each, "config"] = where.get(("tiers", name, "vip_config")) or where["tiers", each]
+        if tier.meshed:
+            every |= _derived(draft, tier, ("tiers", name, "mesh"), draft.kinds.mesh_engine, raw, where)
     return every
+
+
+def _derived(
+    draft: _Draft, tier: Tier, path: Keys, engine: str, taken: Mapping[str, Any], where: dict[Keys, tuple[int, int]]
+) -> dict[str, Tier]:
+    """The tier that the key at `path`, as in `tiers.web.vip`, adds on the same hosts; nothing where it cannot."""
+    _, name, key = path
+    derived, model = f"{name}-{key}", draft.kinds.engines.get(engine)
+    if model is None:
+        purpose = "to hold it" if key == "vip" else "for sidecars"
+        draft.note(f"there is no engine {engine!r} {purpose}", path, f"remove {key}")
+        return {}
+    if derived in taken:
+        what = f"the name {derived!r} is taken by the {'virtual IP' if key == 'vip' else 'sidecars'} of {name}"
+        draft.note(what, ("tiers", derived), "give this tier another name", key=True)
+        return {}
+    written = tier.mesh if key == "mesh" else {}
+    settings = _entry(draft, model, written if isinstance(written, Mapping) else {}, path) or model()
+    where |= {("tiers", derived, *keys[3:]): spot for keys, spot in list(where.items()) if keys[:3] == path}
+    where.setdefault(("tiers", derived), where["tiers", name])
+    return {derived: Tier(engine=engine, replicas=tier.replicas, on=str(name), settings=settings)}
 
 
 def _replicas(tiers: Mapping[str, Tier], name: str) -> int:

@@ -112,6 +112,8 @@ class Tier(Declared):
     """Protocol to tier, for balancers: `{http: web, postgres: db, postgres_read: db}`, of which the last means replicas."""
     uses: Mapping[str, Uses] = {}
     """Tiers that the program calls, and how."""
+    mesh: bool | Mapping[str, Any] = False
+    """An Envoy beside each of its programs: calls by `uses`, retried and encrypted; keys and values are those of `sidecar`."""
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
     capacity: Annotated[float, Field(gt=0)] | None = None
@@ -125,6 +127,10 @@ class Tier(Declared):
     vip_config: Path | None = None
     """The same for keepalived, beside `vip:`."""
     settings: Any = None
+
+    @property
+    def meshed(self) -> bool:
+        return self.mesh is not False
 
     @property
     def vips(self) -> tuple[IPv4Address, ...]:
@@ -166,7 +172,7 @@ class Topology:
     zones: tuple[str, ...]
     clients: Mapping[str, Client]
     tiers: Mapping[str, Tier]
-    """In the order of the file; a `vip:` adds a derived tier `NAME-vip` behind the one that declared it."""
+    """In the order of the file; `vip:` and `mesh:` add derived tiers `NAME-vip` and `NAME-mesh` behind the one that has them."""
     probes: Mapping[str, Any] = field(default_factory=dict)
     """Name to the probe's own settings model."""
     drills: tuple[Drilled, ...] = ()
@@ -246,6 +252,12 @@ class Topology:
             vips = self.tiers[name].vips
             return tuple(map(str, vips)) if vips else tuple(instance.address for instance in self.instances_of(name))
         return tuple(place.address for place in self.places if place.name == name)
+
+    def bearer(self, tier: str) -> str:
+        """The tier whose `vip:` or `mesh:` added this one, or ""."""
+        name, _, word = tier.rpartition("-")
+        on = self.tiers[name] if self.tiers[tier].on == name and name in self.tiers else None
+        return name if on and ((word == "vip" and on.vip is not None) or (word == "mesh" and on.meshed)) else ""
 
     def users_of(self, tier: str) -> tuple[str, ...]:
         """Tiers that route to or use this one."""

@@ -35,6 +35,8 @@ def schema(kinds: Kinds) -> Schema:
     head = parts[Head]
     named = {**{name: _plain(value) for name, value in found["$defs"].items() if name not in names.values()}, **defs}
     named |= {"client": parts[Client], "secret": parts[Secret], "reliability": parts[Reliability]}
+    if kinds.mesh_engine in kinds.engines:
+        named["mesh"] = parts[kinds.engines[kinds.mesh_engine]]
     drills = {name: _merged(parts[Drilled], parts[model], fault=name) for name, model in kinds.faults.items()}
     named["drill"] = _chosen("fault", drills, named)
     named["tier"] = _chosen("engine", {name: _tier(kinds, parts, name) for name in kinds.engines}, named)
@@ -64,6 +66,8 @@ def _tier(kinds: Kinds, parts: Mapping[type[BaseModel], Schema], engine: str) ->
     properties = {name: value for name, value in common["properties"].items() if name != "settings"}
     if kinds.protocols:
         properties["routes"] = {**properties["routes"], "propertyNames": {"enum": sorted(kinds.protocols)}}
+    if kinds.mesh_engine in kinds.engines and "mesh" in properties:
+        properties["mesh"] = {**properties["mesh"], "anyOf": [{"type": "boolean"}, {"$ref": f"{_REFERENCE}mesh"}]}
     properties["uses"] = {**properties["uses"], "additionalProperties": {
         "anyOf": [properties["uses"]["additionalProperties"], {"type": "null"}],
     }}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from holdfast.engines import mesh
 from holdfast.engines.catalogue import ENGINES
 from holdfast.engines.engine import Question
 from holdfast.errors import Problem
@@ -50,10 +51,10 @@ def of_topology(topology: Topology, *, every_s: float, timeout_s: float, where: 
 
 def _of_instance(instance: Instance, topology: Topology) -> Iterator[Target]:
     engine = ENGINES[instance.engine]
-    if topology.tiers[instance.tier].on == instance.tier.removesuffix("-vip") and not engine.ports(instance.tier, topology):
-        return  # it holds a virtual address and has no port of its own: the address itself is watched
+    if topology.bearer(instance.tier) and not _outer(instance.tier, topology):
+        return  # nobody comes in: of what holds a virtual address, that address itself is watched
     questions = engine.questions(instance, topology)
-    doors = _doors(instance.tier, topology) or engine.ports(instance.tier, topology)
+    doors = _outer(instance.tier, topology)
     for port in doors:
         yield _target(instance, f"port {port}", level="process", kind="tcp", port=port)
     outside = [(word, question) for word, question in (("service", questions.service), ("role", questions.role))
@@ -62,6 +63,16 @@ def _of_instance(instance: Instance, topology: Topology) -> Iterator[Target]:
         yield _asking(instance, word, question)
     if not outside and "http" in topology.tiers[instance.tier].routes:
         yield _target(instance, "answers", level="service", kind="http", port=doors[0], read=_served)
+
+
+def _outer(tier: str, topology: Topology) -> tuple[int, ...]:
+    """The ports that can be reached from other hosts: a program that only sidecars call has none, they have one."""
+    if mesh.closed(tier, topology):
+        return ()
+    ports = ENGINES[topology.tiers[tier].engine].ports(tier, topology)
+    if topology.tiers[tier].engine == "sidecar":
+        return tuple(port for port in ports if port == mesh.INBOUND_PORT)
+    return _doors(tier, topology) or ports
 
 
 def _doors(tier: str, topology: Topology) -> tuple[int, ...]:

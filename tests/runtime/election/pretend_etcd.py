@@ -69,7 +69,7 @@ class PretendEtcd:
         if int(self.keys.get(key, {}).get("create_revision", 0)) != int(compare["create_revision"]):
             return {"responses": [{"response_range": self.kv_range(body["failure"][0]["request_range"])}]}
         told = put["request_put"]
-        if int(told["lease"]) not in self.leases:
+        if int(told["lease"]) and int(told["lease"]) not in self.leases:  # 0 is a key without a lease, which nothing ends
             raise Answered("etcdserver: requested lease not found", NOT_FOUND)
         self.revision += 1
         self.keys[key] = {

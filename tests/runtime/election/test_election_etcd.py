@@ -85,6 +85,24 @@ def test_whoever_was_too_late_leaves_no_lease_behind(lossy: Lossy) -> None:
     assert len(lossy.etcd.leases) == 1
 
 
+def test_a_lease_that_ran_out_on_the_way_leaves_no_key_that_nothing_ends(lossy: Lossy, clock: FakeClock) -> None:
+    post = lossy.post
+
+    def frozen_after_the_grant(path: str, body: dict[str, Any], *, limit_s: float) -> dict[str, Any]:
+        answer = post(path, body, limit_s=limit_s)
+        if path == "/v3/lease/grant":
+            clock.advance(6.0)
+        return answer
+
+    seats = EtcdSeats(lossy, "a", 3)
+    lossy.post = frozen_after_the_grant  # type: ignore[method-assign]
+    assert go(seats.take("me", 5.0, limit_s=1)) is None
+    assert lossy.etcd.keys == {}
+
+    lossy.post = post  # type: ignore[method-assign]
+    assert go(seats.take("me", 5.0, limit_s=1)).seat == 0
+
+
 def test_a_renewal_of_what_is_gone_says_so(lossy: Lossy, clock: FakeClock) -> None:
     seats = EtcdSeats(lossy, "a", 1)
     go(seats.take("me", 5.0, limit_s=1))
@@ -207,6 +225,24 @@ def test_an_answer_in_drops_does_not_outlive_the_limit(server: Callable[[Answer]
     with pytest.raises(Unreachable):
         ask(server(drip), attempt_s=0.5)
     assert time.monotonic() - began_s < 10, "the whole would take 24 s"
+
+
+@pytest.mark.parametrize(("revision", "soon"), [(8, [True, False, True, False]), (7, [False, False])])
+def test_what_changed_between_the_look_and_the_watch_is_looked_at_at_once_and_not_in_circles(
+    server: Callable[[Answer], str], revision: int, soon: list[bool],
+) -> None:
+    def watched(page: BaseHTTPRequestHandler) -> None:
+        line = json.dumps({"result": {"header": {"revision": str(revision)}, "created": True}}) + "\n"
+        page.wfile.write(f"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n{len(line):x}\r\n{line}\r\n".encode())
+        time.sleep(0.5)
+
+    gateway = Gateway([server(watched)], attempt_s=0.3)
+    took_s = []
+    for _ in soon:
+        began_s = time.monotonic()
+        gateway.change({"start_revision": "8"}, limit_s=0.4)
+        took_s.append(time.monotonic() - began_s)
+    assert [seconds < 0.3 for seconds in took_s] == soon
 
 
 def test_what_is_no_etcd_at_all_is_an_error_at_once(server: Callable[[Answer], str]) -> None:

@@ -174,11 +174,12 @@ def test_one_object_serves_one_block_and_hold_gives_more(store: PretendStore, cl
 
 
 def test_no_thread_is_left_behind(store: PretendStore, clock: FakeClock) -> None:
+    before = set(threading.enumerate())
     with leader(store, clock):
         pass
     asyncio.run(_once(leader(store, clock)))
     gc.collect()
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("holdfast-")])
+    until(lambda: not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("holdfast-")])
 
 
 async def _once(ours: Leader) -> None:

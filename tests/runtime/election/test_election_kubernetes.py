@@ -109,6 +109,23 @@ def test_a_renewal_whose_answer_was_lost_is_found_again(api: Any) -> None:
     assert seats._take("a", 5.0, limit_s=5) == taken
 
 
+def test_an_object_that_is_deleted_while_it_is_taken_is_made_anew(api: Any, cluster: PretendKubernetes) -> None:
+    ours = KubernetesLeases("jobs", api=api).seats("billing", 1, 5.0)
+    ours._take("a", 5.0, limit_s=5)
+    ours._leave(limit_s=5)
+    read = ours._read
+
+    def deleted_since(seat: int) -> Any:
+        found = read(seat)
+        cluster.leases.clear()
+        return found
+
+    ours._read = deleted_since  # type: ignore[method-assign]
+    assert ours._take("a", 5.0, limit_s=5) is None, "and no error that ends the contending"
+    del ours._read  # type: ignore[method-assign]
+    assert ours._take("a", 5.0, limit_s=5) == (0, 1)
+
+
 def test_an_object_that_somebody_else_took_over_ends_the_term(api: Any, cluster: PretendKubernetes) -> None:
     async def main() -> None:
         async with leader(api, "a", renew_every_s=0.1):

@@ -117,6 +117,8 @@ def test_while_draining_readiness_says_why_to_operators_and_liveness_goes_on() -
     health = shop()
     health.drain("SIGTERM")
     assert (get(health, "/readyz").status, get(health, "/livez").status) == (503, 200)
+    for path in ("/readyz/pages", "/readyz?exclude=database&exclude=shutdown", "/health/ready", "/mine"):
+        assert get(health, path, paths={"/mine": "pages"}).status == 503, "by whatever path a balancer asks"
     assert "[-]shutdown failed: draining: SIGTERM\n" in get(health, "/readyz", details=True).body.decode()
     assert json.loads(get(health, "/health", details=True).body)["notes"] == ["draining: SIGTERM"]
 
@@ -165,6 +167,11 @@ def test_other_methods_are_refused_and_other_paths_are_nobodys() -> None:
 def test_wrong_settings_of_the_paths_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} "):
         Routes(shop(), **settings)
+
+
+def test_a_path_for_a_check_that_there_is_not_is_an_error_and_not_a_page_that_is_missing() -> None:
+    with pytest.raises(ValueError, match="only is 'ordrs'"):
+        get(shop(), "/ready/orders", paths={"/ready/orders": "ordrs"})
 
 
 def test_the_same_public_answer_is_not_written_twice() -> None:

@@ -104,3 +104,7 @@ def test_wrong_registration_is_an_error_at_the_start() -> None:
         add_to_server(Health(), server)
     with pytest.raises(ValueError, match=r"services\['a'\] is 'nobody'; it must be one of 'database', 'orders', 'pages'"):
         add_to_server(shop(["pass"]), server, services={"a": "nobody"})
+    alive = shop(["pass"])
+    alive.check("loop", kind="liveness")(lambda: True)
+    with pytest.raises(ValueError, match=r"services\['a'\] is 'loop'"):
+        add_to_server(alive, server, services={"a": "loop"})

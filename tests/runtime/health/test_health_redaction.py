@@ -94,3 +94,16 @@ def test_a_message_is_redacted_before_anything_keeps_it() -> None:
     everything = f"{report} {health.history('database')} {heard}"
     assert "unter" not in everything
     assert "tr0ub4dor" not in everything
+
+
+def test_a_text_that_a_check_measured_or_returned_is_redacted_as_well() -> None:
+    address = f"postgres://u:{SECRET}@h/"
+    health = Health()
+    health.add(
+        Check("measured", lambda: Result("pass", value=address)),
+        Check("returned", lambda: address),
+        Check("cut_in_the_midst", lambda: f"{'x' * 80} {address}"))
+    report = health.ask()
+    assert report["measured"].value == "postgres://***@h/"
+    assert report["returned"].message.startswith("returned 'postgres://***@h/'")
+    assert SECRET[:5] not in f"{report}"

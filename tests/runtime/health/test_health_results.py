@@ -69,6 +69,29 @@ def test_anything_else_is_a_failure_that_names_the_mistake(
     assert "written or registered wrongly" in caplog.text
 
 
+class Masked:
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("who looks?")
+
+
+class Loud(str):
+    def __repr__(self) -> str:
+        raise RuntimeError("who asks?")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("made", [lambda: 10**5000, Masked, lambda: Loud("x")], ids=["endless", "masked", "loud"])
+def test_an_object_that_cannot_be_looked_at_is_a_failure_too_and_holds_nothing_up(style: str, made: Callable[[], Any]) -> None:
+    health = Health()
+    health.add(Check("it", STYLES[style](made()), timeout_s=20, ttl_s=0))
+    for _ in range(2):
+        report = health.ask()["it"]
+        assert report.status == "fail"
+        assert "a check must return True" in report.message
+    assert health.counts()["it"] == (2, 2, 0)
+
+
 def test_false_is_told_how_to_fail() -> None:
     assert 'return Result("fail", "why") or raise' in said(lambda: False).message
 

@@ -152,6 +152,25 @@ def test_a_check_that_hangs_costs_its_own_result_and_its_time_limit() -> None:
     run(main(), clock)
 
 
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+def test_the_answer_comes_within_fifty_milliseconds_of_the_limit_of_what_hangs(kind: str) -> None:
+    go = threading.Event()
+
+    def plain() -> bool:
+        return go.wait(30)
+
+    health = Health()
+    health.add(Check("good", Counted()), Check("hung", plain if kind == "plain" else hangs, timeout_s=0.2, ttl_s=0))
+    beyond_s = []
+    for _ in range(5):  # the machine may be busy with something else at one moment
+        began_s = time.monotonic()
+        assert not health.ask().ok
+        beyond_s.append(time.monotonic() - began_s - 0.2)
+    go.set()
+    assert min(beyond_s) < 0.05
+    assert max(beyond_s) < 2.0
+
+
 def test_the_limit_includes_the_wait_for_a_thread() -> None:
     go, entered = threading.Event(), threading.Event()
 

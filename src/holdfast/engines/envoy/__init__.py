@@ -31,6 +31,11 @@ ROUTES = ("http", "postgres", "postgres_read")
 BESIDE_CONFIG = ("workers",)
 
 
+def argv(program: str, path: str, workers: int) -> tuple[str, ...]:
+    # Hot restart shares memory between processes of one number, which several Envoys on one machine would fight over.
+    return (program, "-c", path, "--disable-hot-restart", "--concurrency", str(workers), "--log-level", "warning")
+
+
 def process(instance: Instance, topology: Topology, site: Site) -> Process:
     settings: Settings = topology.tiers[instance.tier].settings
     program = site.program("envoy").path
@@ -38,8 +43,7 @@ def process(instance: Instance, topology: Topology, site: Site) -> Process:
     return Process(
         name=instance.name,
         host=instance.host,
-        # Hot restart shares memory between processes of one number, which several Envoys on one machine would fight over.
-        argv=(program, "-c", path, "--disable-hot-restart", "--concurrency", str(settings.workers), "--log-level", "warning"),
+        argv=argv(program, path, settings.workers),
         files=files(instance, topology, site),
         check=_check(program, path, instance, topology, site),
         restart=Restart(delay_s=0.1),
@@ -60,14 +64,22 @@ $(listed "$4")"
 def _check(program: str, path: str, instance: Instance, topology: Topology, site: Site) -> tuple[str, ...]:
     if has_own_config(instance.tier, topology):
         return (program, "--mode", "validate", "-c", path, "--disable-hot-restart", "--log-level", "warning")
-    watched = (site.path(instance.host, live.CLUSTERS), site.path(instance.host, live.LISTENERS))
-    return ("sh", "-c", _VERIFY, "verify", program, path, *watched)
+    return verifying(program, path)
+
+
+def verifying(program: str, path: str) -> tuple[str, ...]:
+    """The checker of the config at `path` and of what it watches beside it."""
+    folder = path.rpartition("/")[0]
+    return ("sh", "-c", _VERIFY, "verify", program, path, f"{folder}/clusters.yaml", f"{folder}/listeners.yaml")
 
 
 def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     if has_own_config(tier, topology):
         return ()
-    settings: Settings = topology.tiers[tier].settings
+    return timers(topology.tiers[tier].settings)
+
+
+def timers(settings: Settings, starts: str = "the balancer starts") -> tuple[Delay, ...]:
     document = "Envoy documentation, Health checking"
     hedge_s = settings.balance.retry_after or settings.hedge_after
     silent_s = settings.fall * max(settings.check_interval, settings.check_timeout)
@@ -96,7 +108,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             source="Envoy documentation, Cluster: connect_timeout",
         ),
         Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
-        Delay(step="start", name="the balancer starts", low_s=0.1, high_s=1.0, kind="work", source="measured"),
+        Delay(step="start", name=starts, low_s=0.1, high_s=1.0, kind="work", source="measured"),
     )
 
 

@@ -72,6 +72,16 @@ def while_any(route: routing.Route) -> dict[str, Any]:
     return {"policy": {"overprovisioning_factor": 100 * len(route.servers)}}
 
 
+def elsewhere(balance: Balance) -> dict[str, Any]:
+    """Keys of each retry policy: a second attempt leaves the own zone, which may have a single server that does not answer."""
+    if not balance.prefer_zone:
+        return {}
+    return {"retry_priority": extension(
+        "envoy.retry_priorities.previous_priorities", "retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+        update_frequency=1,
+    )}
+
+
 def spread(balance: Balance) -> dict[str, Any]:
     """Keys of the cluster beside `lb_policy`."""
     keys: dict[str, Any] = {}

@@ -35,35 +35,38 @@ _EITHER = "The first of them that has a server: replicas, and without any the pr
 _GONE = "A server that is no longer listed goes at once; the default waits until its check fails as well."
 
 
-def endpoints_of(cluster: str) -> str:
+def endpoints_of(cluster: str, folder: str = FOLDER) -> str:
     """Production path of the file with the endpoints of this cluster."""
-    return f"{FOLDER}/endpoints/{cluster}.yaml"
+    return f"{folder}/endpoints/{cluster}.yaml"
 
 
 def live_files(
     static: Mapping[str, Any], whys: Mapping[yaml.Path, str], boot: str, instance: Instance, site: Site, header: tuple[str, ...]
 ) -> dict[str, File]:
-    """The files of a whole static config, by production path; `boot` is that of the file which Envoy is started with.
+    """The files of a whole static config, by production path; `boot` is that of the file which Envoy is started with, and the
+    others are beside it.
 
     In the order in which they may be replaced one by one: what is referred to comes before what refers to it.
     """
-    resources, host = static["static_resources"], instance.host
+    resources, host, folder = static["static_resources"], instance.host, boot.rpartition("/")[0]
+    listing = {kind: f"{folder}/{kind}.yaml" for kind in ("clusters", "listeners")}
     found: dict[str, File] = {}
     for cluster in (each for each in resources["clusters"] if "load_assignment" in each):
-        found[endpoints_of(cluster["name"])] = _resources("endpoints", [cluster["load_assignment"]], {}, header)
-    clusters = [_by_file(cluster, host, site) for cluster in resources["clusters"]]
-    for kind, path, members in (("clusters", CLUSTERS, clusters), ("listeners", LISTENERS, resources["listeners"])):
+        found[endpoints_of(cluster["name"], folder)] = _resources("endpoints", [cluster["load_assignment"]], {}, header)
+    clusters = [_by_file(cluster, host, site, folder) for cluster in resources["clusters"]]
+    for kind, members in (("clusters", clusters), ("listeners", resources["listeners"])):
         root = ("static_resources", kind)
         reasons = {("resources", *path_[2:]): why for path_, why in whys.items() if path_[:2] == root}
         if kind == "clusters":
             reasons |= {("resources", index, "ignore_health_on_host_removal"): _GONE for index in range(len(members))}
             reasons |= {("resources", index, "cluster_type"): _EITHER for index in range(len(members))}
-        found[path] = _resources(kind, members, reasons, header)
+        found[listing[kind]] = _resources(kind, members, reasons, header)
     started = {
         "node": {"id": host, "cluster": instance.tier},
         **{key: value for key, value in static.items() if key != "static_resources"},
         "dynamic_resources": {
-            "cds_config": _watched(site.path(host, CLUSTERS)), "lds_config": _watched(site.path(host, LISTENERS)),
+            "cds_config": _watched(site.path(host, listing["clusters"])),
+            "lds_config": _watched(site.path(host, listing["listeners"])),
         },
     }  # fmt: skip
     reasons = {path_: why for path_, why in whys.items() if path_[0] != "static_resources"} | dict(_WHYS)
@@ -75,13 +78,13 @@ def _watched(path: str) -> dict[str, Any]:
     return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
 
 
-def _by_file(cluster: Mapping[str, Any], host: str, site: Site) -> dict[str, Any]:
+def _by_file(cluster: Mapping[str, Any], host: str, site: Site, folder: str) -> dict[str, Any]:
     """The cluster, with its endpoints in a file of their own."""
     found: dict[str, Any] = {}
     for key, value in cluster.items():
         if key == "type":
             found["type"] = "EDS"
-            found["eds_cluster_config"] = {"eds_config": _watched(site.path(host, endpoints_of(cluster["name"])))}
+            found["eds_cluster_config"] = {"eds_config": _watched(site.path(host, endpoints_of(cluster["name"], folder)))}
             found["ignore_health_on_host_removal"] = True
         elif key != "load_assignment":
             found[key] = value
@@ -102,9 +105,9 @@ def versions(files: Mapping[str, File]) -> dict[str, str]:
     for path, file in files.items():
         line = next((line for line in file.text.splitlines() if line.startswith("version_info: ")), "")
         version = line.removeprefix("version_info: ").strip("'\"")
-        if path == CLUSTERS:
+        if path.endswith("/clusters.yaml") and "/endpoints/" not in path:
             found["cluster_manager.cds.version_text"] = version
-        elif path == LISTENERS:
+        elif path.endswith("/listeners.yaml") and "/endpoints/" not in path:
             found["listener_manager.lds.version_text"] = version
         elif version:
             found[f"cluster.{path.rsplit('/', 1)[-1].removesuffix('.yaml')}.version_text"] = version

@@ -10,7 +10,7 @@ def reasons(document: Mapping[str, Any]) -> dict[yaml.Path, str]:
     whys: dict[yaml.Path, str] = {("admin",): "Only on the host itself: this interface can stop the program."}
     resources = document["static_resources"]
     for index, listener in enumerate(resources["listeners"]):
-        if listener["name"] in ("http", "https"):
+        if listener["name"] in ("http", "https") or listener["name"].startswith("to-"):
             filters = ("static_resources", "listeners", index, "filter_chains", 0, "filters", 0, "typed_config")
             routes = (*filters, "route_config", "virtual_hosts", 0, "routes")
             # Others may stand before the two that every listener has.
@@ -33,6 +33,9 @@ _ROUTE_WHYS: Mapping[tuple[Any, ...], str] = {
         "No limit for slow pages: after this long a second host is asked as well, and the first good answer counts."
     ),
     (0, "route", "retry_policy", "retry_host_predicate"): "Never the same host again.",
+    (0, "route", "retry_policy", "retry_priority"): (
+        "Elsewhere is another zone: the own one may have a single server, the one that does not answer."
+    ),
     (1, "match"): "Other methods are tried again only when the request cannot have reached the program.",
 }
 _CLUSTER_WHYS: Mapping[yaml.Path, str] = {

@@ -50,6 +50,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
     retry_s = settings.balance.retry_after or settings.retry_after
     fall, rise = settings.fall, settings.rise
+    queue_s = settings.connect_timeout if settings.balance.queue_timeout is None else settings.balance.queue_timeout
 
     def timer(step: Step, name: str, low_s: float, high_s: float, setting: str, source: str) -> Delay:
         return Delay(step=step, name=name, low_s=low_s, high_s=high_s, setting=setting, source=f"{MANUAL}: {source}")
@@ -67,6 +68,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
               "retry-on response-timeout"),
         timer("connect", "a connection is tried with another host", settings.connect_timeout, settings.connect_timeout + 0.05,
               "connect_timeout", "timeout connect, option redispatch"),
+        *((timer("queue", "a request waits until a server may take it", 0.0, queue_s, "queue_timeout",
+                 "timeout queue, which defaults to timeout connect"),) if settings.balance.server_connections else ()),
         Delay(step="restart", name="the service manager starts it again", low_s=0.1, high_s=0.1, source="RestartSec"),
         Delay(step="start", name="the balancer starts", low_s=0.02, high_s=0.5, kind="work", source="measured"),
     )

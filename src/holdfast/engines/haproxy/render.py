@@ -41,7 +41,7 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
     version = sha256(sections.dump([*shared, *behind]).encode()).hexdigest()[:12]
     lines = [*shared, _health(inside, site, version), *behind]
     config = {FILE: File(text=sections.dump(lines, header=notice(instance, topology, site)))}
-    return {**config, CERTIFICATE: tls.bundle(instance.tier)} if tls.tls_of(instance.tier, topology) else config
+    return {**config, **tls.presented(instance.tier, topology, CERTIFICATE)} if tls.tls_of(instance.tier, topology) else config
 
 
 def _common(instance: Instance, topology: Topology) -> tuple[Line, ...]:
@@ -93,6 +93,8 @@ def _http(
     return (
         line("frontend", "http", body=(
             line("mode", "http"),
+            line("no", "log", why="Requests are logged as `info`, below what is written: a line for each would be thrown away.\n"
+                                  "Servers that come and go are logged by the backend."),
             line("bind", f"{listen}:{route.entry_port}"),
             *_encrypted(listen, instance, topology, site),
             line("timeout", "client", "30s"),
@@ -115,7 +117,8 @@ def _encrypted(listen: str, instance: Instance, topology: Topology, site: Site) 
                     why="Permanently, and a POST stays a POST.")
     return (
         line("bind", f"{listen}:{site.port(tls.PORT)}", "ssl", "crt", site.path(instance.host, CERTIFICATE), "alpn", speaks,
-             "ssl-min-ver", f"TLSv{wanted.minimum}"),
+             "ssl-min-ver", f"TLSv{wanted.minimum}",
+             why=f"The answer to staple is found by its name: the certificate's and {tls.STAPLE}" if wanted.ocsp else ""),
         *((redirect,) if wanted.redirect else ()),
         line("http-request", "set-header", "X-Forwarded-Proto", "%[ssl_fc,iif(https,http)]",
              why="Always, or a visitor of port 80 could claim to be encrypted."),

@@ -41,7 +41,7 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
             http += [*_upstreams(route, settings, calls, instance.zone), *_servers(route, listen, instance, topology, site)]
     lines = [*_main(instance, site, settings), line("http", body=(*http, _watched(inside, site)))]
     config = {FILE: File(text=braces.dump(lines, header=notice(instance, topology, site), end=";"))}
-    return {**config, CERTIFICATE: tls.bundle(instance.tier)} if tls.tls_of(instance.tier, topology) else config
+    return {**config, **tls.presented(instance.tier, topology, CERTIFICATE)} if tls.tls_of(instance.tier, topology) else config
 
 
 def _main(instance: Instance, site: Site, settings: Settings) -> tuple[Line, ...]:
@@ -137,6 +137,10 @@ def _encrypted(wanted: tls.Tls, at: str, instance: Instance, site: Site) -> tupl
         *((line("http2", "on"),) if wanted.http2 and modern else ()),
         line("ssl_certificate", certificate),
         line("ssl_certificate_key", certificate),
+        *((line("ssl_stapling", "on"),
+           line("ssl_stapling_file", f"{certificate}{tls.STAPLE}",
+                why="Renewed by a job, and read at a reload. Fetched by nginx itself, the first visitors would get none."))
+          if wanted.ocsp else ()),
         line("ssl_protocols", *(("TLSv1.2",) if wanted.minimum == "1.2" else ()), "TLSv1.3",
              why="Before 1.27.3 the default spoke TLS 1.0 too."),
         line("ssl_session_cache", "shared:tls:10m", why="A visitor who comes back needs no whole handshake."),

@@ -36,6 +36,7 @@ def questions(instance: Instance, topology: Topology) -> Questions:
         redundant=Question(
             host=instance.host, port=REST_PORT, path="/cluster", read=_redundant(tier.replicas, tier.settings.synchronous),
         ),
+        confirms=lambda _, body: "yes" if _object(body).get("sync_standby") or _object(body).get("quorum_standby") else "no",
         pending=Question(
             host=instance.host, port=REST_PORT, path="/patroni",
             read=lambda _, body: "yes" if _object(body).get("pending_restart") else "no",
@@ -146,12 +147,18 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
             source="Patroni, ha.py: every member is polled before a race, with a timeout of 2 s",
         ),
         Delay(
-            step="promote", name="promotion", low_s=0.1, high_s=1.0, kind="work",
-            source="measured on small databases; WAL replay adds to it",
+            step="promote", name="promotion", low_s=0.1, high_s=0.7, kind="work",
+            source="four writes to etcd of 50 ms each at most, pg_ctl, and PostgreSQL's end of recovery with its history file; "
+                   "WAL replay adds to it",
         ),
         Delay(
-            step="handover", name="the old primary shuts down", low_s=0.05, high_s=0.5, kind="work",
-            source="measured on small databases; a checkpoint of many dirty pages adds to it",
+            step="handover", name="the old primary shuts down, looked at once a second", low_s=1.0, high_s=1.0,
+            source="Patroni, postgresql/__init__.py: STOP_POLLING_INTERVAL; ha.py: demote waits 1 s for replicas to catch up. "
+                   "Each second more that the shutdown takes (a checkpoint of many dirty pages) adds one",
+        ),
+        Delay(
+            step="shutdown", name="its state is read, and the lease given back", low_s=0.0, high_s=0.3, kind="work",
+            source="two runs of pg_controldata and one of pg_waldump, of 50 ms each at most, and two writes to etcd",
         ),
         Delay(
             step="recover", name="a crashed primary starts again in place", low_s=0.2, high_s=5.0, kind="work",

@@ -182,22 +182,22 @@ class KubernetesSeats:
     # --- requests
 
     def _read(self, seat: int) -> Any:
-        return self._call(self._api.read_namespaced_lease, self._objects[seat], missing=NOT_FOUND)
+        return self._call(self._api.read_namespaced_lease, self._objects[seat], missing=(NOT_FOUND,))
 
     def _create(self, seat: int) -> int:
         """The token, or 0 when somebody else was quicker."""
         body = client.V1Lease(
             metadata=client.V1ObjectMeta(name=self._objects[seat], labels={LABEL: self._name}), spec=self._spec(self._who, 1),
         )
-        return 1 if self._call(self._api.create_namespaced_lease, body, missing=CONFLICT, last=True) else 0
+        return 1 if self._call(self._api.create_namespaced_lease, body, missing=(CONFLICT,), last=True) else 0
 
     def _write(self, seat: int, lease: Any, who: str, token: int) -> bool:
-        """False when the object is no more what it was."""
+        """False when the object is no more what it was, or no more at all."""
         acquired = lease.spec.acquire_time if lease.spec.holder_identity == who else None
         lease.spec = self._spec(who, token)
         if acquired is not None:
             lease.spec.acquire_time = acquired
-        return bool(self._call(self._api.replace_namespaced_lease, self._objects[seat], lease, missing=CONFLICT))
+        return bool(self._call(self._api.replace_namespaced_lease, self._objects[seat], lease, missing=(CONFLICT, NOT_FOUND)))
 
     def _spec(self, who: str, token: int) -> Any:
         now: Any = _stamp()  # text, because of a datetime the client leaves out microseconds that are 0
@@ -206,14 +206,14 @@ class KubernetesSeats:
             lease_transitions=token,
         )
 
-    def _call(self, function: Any, *args: Any, missing: int = 0, last: bool = False, **more: Any) -> Any:
-        """None when the server answers with the status `missing`."""
+    def _call(self, function: Any, *args: Any, missing: tuple[int, ...] = (), last: bool = False, **more: Any) -> Any:
+        """None when the server answers with one of the statuses `missing`."""
         # The namespace is the second argument of read and replace, and the first of create and list.
         words = (self._namespace, *args) if last or not args else (args[0], self._namespace, *args[1:])
         try:
             return function(*words, _request_timeout=self._attempt_s, **more)
         except ApiException as error:
-            if missing and error.status == missing:
+            if error.status in missing:
                 return None
             said = f"Kubernetes answered {error.status} {error.reason}"
             if error.status in (400, 401, 403, 404, 405, 422):

@@ -30,7 +30,7 @@ _UNKNOWN: int = _STATUS.SERVICE_UNKNOWN
 
 
 def add_to_server(health: Health, server: Any, *, services: Mapping[str, str] | None = None, every_s: float = 1.0) -> None:
-    """ValueError when readiness was forgotten, or `services` names an unknown check or group."""
+    """ValueError when readiness was forgotten, or `services` names what is no group and no check of readiness."""
     kind = AsyncHealthServicer if isinstance(server, grpc.aio.Server) else HealthServicer
     health_pb2_grpc.add_HealthServicer_to_server(kind(health, services=services, every_s=every_s), server)
 
@@ -38,7 +38,8 @@ def add_to_server(health: Health, server: Any, *, services: Mapping[str, str] | 
 class _Servicer:
     def __init__(self, health: Health, *, services: Mapping[str, str] | None = None, every_s: float = 1.0):
         health.validate()
-        known = {*(check.name for check in health.checks), *(group.name for group in health.groups)}
+        ready = [check.name for check in health.checks if "readiness" in check.kind]
+        known = {*ready, *(group.name for group in health.groups)}
         for service, what in (services or {}).items():
             checks.one_of(f"services[{service!r}]", what, sorted(known))
         self._health = health

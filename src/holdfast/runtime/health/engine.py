@@ -211,6 +211,8 @@ class Engine:
     def _land(self, flight: Flight, result: Result, misused: bool = False) -> None:
         track = flight.track
         message = self._redact(result.message)
+        if isinstance(result.value, str):
+            result = Result(result.status, message, self._redact(result.value), result.unit)
         if misused and not track.misused:
             log.error("health check %r is written or registered wrongly: %s", track.check.name, message)
         track.misused = misused

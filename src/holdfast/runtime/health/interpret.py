@@ -16,6 +16,7 @@ from holdfast.runtime.health.results import FAIL, PASS, Result, Status
 
 __all__ = ["Watched", "Watching", "interpreted", "raised"]
 
+_SHORT = 100
 _EXPECTED = "a check must return True, None, a Status or a Result"
 
 # Of each thread that runs a step of a check at this moment: the names of the coroutines that nobody awaited.
@@ -89,7 +90,14 @@ class Watched:
 
 
 def interpreted(said: Any, forgotten: list[str]) -> tuple[Result, bool]:
-    """The result, and whether the check itself is at fault."""
+    """The result, and whether the check itself is at fault.  Never raises, whatever the object does when it is looked at."""
+    try:
+        return _interpreted(said, forgotten)
+    except Exception as error:  # noqa: BLE001 - `__class__` may be a property that raises
+        return Result(FAIL, f"returned an object that raised {type(error).__name__} when it was looked at; {_EXPECTED}"), True
+
+
+def _interpreted(said: Any, forgotten: list[str]) -> tuple[Result, bool]:
     if type(said) is CoroutineType:
         said.close()
         return Result(FAIL, f"returned the coroutine {said.__qualname__} without awaiting it"), True
@@ -115,6 +123,11 @@ def raised(error: BaseException) -> Result:
 
 
 def _shown(said: Any) -> str:
-    """Its kind, and for plain things what it is: the text of a stranger's object could be anything, or raise."""
-    plain = isinstance(said, bool | int | float | str | bytes)
-    return f"{said!r:.100}" if plain else f"an object of type {type(said).__name__}"
+    """Its kind, and for short plain things what it is: the text of a stranger's object could be anything, or raise, and of a
+    long one a part could be half a secret, which nobody would know as one.
+    """
+    short = (
+        len(said) <= _SHORT if type(said) in (str, bytes)
+        else abs(said) < 10**_SHORT if type(said) is int else type(said) in (bool, float)
+    )
+    return repr(said) if short else f"an object of type {type(said).__name__}"

@@ -107,10 +107,11 @@ class Routes:
         return Question(style=asked.style, name=asked.name, kind=asked.kind, only=asked.only, exclude=exclude, verbose=verbose)
 
     def refusal(self, asked: Question, method: str) -> Answer | None:
-        """For a method other than GET and HEAD, and for a check that there is not."""
+        """For a method other than GET and HEAD, and for a check that there is not; where the program itself named it, in `paths`,
+        that is no 404 but an error, which asking raises."""
         if method not in ("GET", "HEAD"):
             return error(405, "method not allowed", ("Allow", "GET, HEAD"))
-        if asked.only and not any(
+        if asked.only and asked.style == "kubernetes" and not any(
             asked.only in (check.name, check.group) for check in self.health.checks if asked.kind in check.kind
         ):
             return error(404, "no such check")
