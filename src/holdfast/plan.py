@@ -75,7 +75,13 @@ def moves_address(topology: Topology, tier: str) -> bool:
 
 
 def reach(topology: Topology, site: Site, name: str) -> tuple[str, ...]:
-    """Where the name of a tier or host is found at this site: its virtual IP, else every address, to be tried in order."""
+    """Where the name of a tier or host is found at this site: its virtual IP, else every address, to be tried in order.
+
+    One of several virtual IPs is itself; a lab that has none gives the addresses behind it instead.
+    """
+    if (bearer := topology.borne_by(name)) and not site.shares_network:
+        return (name,)
+    name = bearer or name
     tier = topology.tiers.get(name)
     if tier is not None and tier.vips and not site.shares_network:
         return tuple(map(str, tier.vips))

@@ -20,8 +20,9 @@ def test_the_commands_that_reproduce_the_figures_are_there() -> None:
     assert "python -m tools.bench_balancers" in PAGE
 
 
-def test_the_example_is_the_same_for_each_engine_but_for_its_name_and_a_reload() -> None:
-    texts = {engine: topology(engine).replace(f"engine: {engine} ", "engine: X ") for engine in NAMES}
-    assert texts["nginx"] == texts["haproxy"]
-    assert set(texts["nginx"].splitlines()) - set(texts["envoy"].splitlines()) == {
-        "  - {fault: reload, tier: entry, target: all, for: 4s}"}
+def test_each_example_is_the_same_for_each_engine_but_for_its_name_and_its_queues() -> None:
+    for name in ("topology", "session", "two-addresses"):
+        texts = {topology(engine, name).replace(f"engine: {engine} ", "engine: X ") for engine in NAMES}
+        assert len(texts) == 1, name
+    assert "uses: {web: {timeout: 2s, max_pending: 6}}" in topology("haproxy", "crowd")
+    assert "uses: {web: {timeout: 2s}}" in topology("nginx", "crowd")

@@ -25,6 +25,14 @@ CASES = {
     "shop": (shop(), PRODUCTION), "classic": (classic(), PRODUCTION), "loopback": (shop(), loopback(shop())),
     "pages": (pages(), PRODUCTION), "pages-loopback": (pages(), loopback(pages())),
 }
+
+
+def reading(whole: Topology) -> Topology:
+    """Its balancer also has a way to replicas."""
+    routes = {"postgres": "db", "postgres_read": "db"}
+    return replace(whole, tiers={**whole.tiers, "entry": whole.tiers["entry"].model_copy(update={"routes": routes})})
+
+
 EVERYTHING = {
     "weights": {"web1": 3}, "server_connections": 50, "retry_after": "300ms", "websocket": True, "prefer_zone": True,
     "rate_limit": {"requests": 100, "burst": 50},
@@ -39,11 +47,13 @@ CASES |= {"two-addresses": (TWO, PRODUCTION)}
 ENCRYPTED = {f"tls-{engine}": (balanced(engine, tls={}), PRODUCTION) for engine in BALANCERS}
 ENCRYPTED |= {f"ocsp-{engine}": (balanced(engine, tls={"ocsp": True}), PRODUCTION) for engine in BALANCERS}
 CASES |= {**ENCRYPTED, "tls-nginx-1.29": (balanced("nginx", tls={}), NEWER)}
+CASES |= {f"reads-{engine}": (reading(whole), PRODUCTION) for engine, whole in (("haproxy", classic()), ("envoy", shop()))}
 COOKIE = {"sessions": {"by": "cookie", "cookie": "SHOP"}}
 CASES |= {"nginx-1.29": (balanced("nginx", **COOKIE), NEWER)}
 CASES |= {"mesh": (meshed(), PRODUCTION), "mesh-loopback": (meshed(), loopback(meshed()))}
 ONLY = {"pages": ("entry", "entry-vip"), "pages-loopback": ("entry",)}
 ONLY |= {case: ("entry",) for case in ("nginx-1.29", "tls-nginx-1.29", *ENCRYPTED)} | {"two-addresses": ("entry-vip",)}
+ONLY |= {case: ("entry",) for case in ("reads-haproxy", "reads-envoy")}
 ONLY |= {"mesh": ("front", "front-mesh", "pages", "pages-mesh"), "mesh-loopback": ("front-mesh", "pages-mesh")}
 ONLY |= {f"balanced-{engine}": ("entry",) for engine in BALANCERS}
 """Where the files of the other tiers are golden elsewhere already."""

@@ -117,4 +117,5 @@ def _limits(objectives: Objectives) -> dict[str, float | int | None]:
     return {
         "write_outage_s": objectives.write_outage, "read_outage_s": objectives.read_outage,
         "lost_writes": objectives.lost_writes, "availability": objectives.availability, "errors": objectives.errors,
+        **({"goodput": objectives.goodput} if objectives.goodput is not None else {}),
     }  # fmt: skip

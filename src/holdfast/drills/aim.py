@@ -10,6 +10,8 @@ from holdfast.blueprint import Site, secrets_in, with_secrets
 from holdfast.drills.asking import Asker
 from holdfast.drills.drill import Drill
 from holdfast.drills.observe import Observer
+from holdfast.drills.offering import offering
+from holdfast.drills.rereading import rereading
 from holdfast.drills.rotation import in_rotation
 from holdfast.engines import mesh, tls
 from holdfast.engines.catalogue import ENGINES
@@ -30,9 +32,11 @@ def aim(
     fault = FAULTS[drill.fault]
     actions = ENGINES[instances[0].engine].actions(instances[0], topology)
     hosts = tuple(dict.fromkeys(instance.host for instance in instances))
-    change = None
+    change = back = proof = None
     if actions.switchover:
         change = _asking(actions.switchover(hosts[0], ""), asker, secrets)
+    elif drill.fault == "reload" and (ways := rereading(actions, instances, topology, site, asker)):
+        change, back, proof = ways
     elif actions.certificate:
         named = tls.renewed_by(drill.tier, topology)
         renewed = {host: secrets[named[host][1]] for host in hosts if host in named and named[host][1] in secrets}
@@ -53,7 +57,10 @@ def aim(
         front=_front(drill.tier, topology, site),
         program=site.programs[fault.program].path if fault.program in site.programs else "",
         change=change,
+        back=back,
+        proof=proof,
         in_service=_waiting(asker, observer, topology),
+        offer=offering(drill, topology, site, asker),
         names_process=fault.of_process,
     )
 

@@ -181,6 +181,7 @@ class Change:
         """Those in front of this tier that clients of the drill ask for pages."""
         topology = self.after.topology
         asked = {name for probe in self.topology.probes.values() if isinstance(probe, Http) for name in probe.tiers}
+        asked |= {topology.borne_by(name) for name in asked}
         names = [name for name, other in topology.tiers.items() if other.routes.get("http") == tier and name in asked]
         return [instance for name in names for instance in topology.instances_of(name)]
 

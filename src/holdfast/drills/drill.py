@@ -61,7 +61,7 @@ def one(topology: Topology, drilled: Drilled) -> Drill:
     """What one entry of the user's list means; its tier must be there."""
     tier = drilled.tier or _tier_for(topology, "primary" if drilled.fault == "password_change" else drilled.target)
     inner = inner_of(topology, tier) if drilled.fault in ("kill", "crash_loop") else ""
-    target = "all" if drilled.fault in CHANGES else drilled.target
+    target = "all" if drilled.fault in (*CHANGES, "overload") else drilled.target
     drill = Drill(
         fault=drilled.fault, tier=tier, target=target, inner=inner, settings=drilled.settings,
         objectives=drilled.objectives,
@@ -97,7 +97,7 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
         if drilled.fault in CHANGES and drilled.target != "one":
             where = topology.located("drills", index, "target")
             found.append(Problem(f"{drilled.fault} concerns the whole tier", where, "remove `target:`"))
-        if drilled.fault == "reload" and not actions.reloads:
+        if drilled.fault == "reload" and not (actions.reloads or actions.again):
             found.append(Problem(f"{drill.tier} cannot reload its files while it runs", where, "use rolling_restart"))
         if drilled.fault == "certificate_change":
             if not actions.certificate:

@@ -34,12 +34,16 @@ class Standing:
     holders: dict[str, str] = field(default_factory=dict)
     """For each tier that moves a virtual IP: `one`, `several`, or `""` for nobody."""
 
+    away: dict[str, str] = field(default_factory=dict)
+    """For each instance that has an address of its own to hold: that address while it is not there, else ""."""
+
     def missing(self) -> tuple[str, ...]:
         """What keeps the service from being fully redundant, for a person."""
         out = [f"{name} is not in service" for name, word in self.service.items() if word != "yes"]
         out += [f"{tier} could not lose one more" for tier, word in self.redundant.items() if word != "yes"]
         out += [f"{host} cannot be reached" for host, reached in self.reachable.items() if not reached]
         out += [f"the address of {tier} is held by {word or 'nobody'}" for tier, word in self.holders.items() if word != "one"]
+        out += [f"{address} is not at home with {name}" for name, address in self.away.items() if address]
         return tuple(out)
 
 
@@ -66,6 +70,7 @@ class Observer:
             holders={
                 instance.tier: "" for instance in self.instances if self._questions(instance, topology).holds
             },
+            away={each.name: home for each in self.instances if (home := self._questions(each, topology).home)},
             redundant={
                 tier: "" for tier in topology.tiers
                 if any(instance.tier == tier and self._questions(instance, topology).redundant for instance in self.instances)
@@ -81,6 +86,7 @@ class Observer:
         for of, known in (
             (self.standing.service, seen.service), (self.standing.reachable, seen.reachable),
             (self.standing.holders, seen.holders), (self.standing.redundant, seen.redundant),
+            (self.standing.away, seen.away),
         ):  # fmt: skip
             of.update({name: known[name] for name in of if name in known})  # type: ignore[attr-defined, index]
         self._unseen = {*self.standing.service, *self.standing.reachable} - {*seen.service, *seen.reachable}
@@ -144,9 +150,12 @@ class Observer:
                 self._note_confirms(instance.name, questions.confirms(response.status, response.body))
             return questions.role.read(response.status, response.body) if response else ""
         try:
-            return "active" if questions.holds in await self._lab.addresses(instance.host) else "standby"
+            held = await self._lab.addresses(instance.host)
         except (OSError, TimeoutError):
-            return ""
+            held = frozenset()
+        if questions.home:
+            self.standing.away[instance.name] = "" if questions.home in held else questions.home
+        return "" if not held else "active" if questions.holds in held else "standby"
 
     def _note_confirms(self, name: str, word: str) -> None:
         if self._confirms.get(name) != word:

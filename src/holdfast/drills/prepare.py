@@ -1,7 +1,7 @@
 """From the probes that a user declared to probes that know whom to ask, in the lab at hand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from holdfast.blueprint import Site
@@ -74,7 +74,9 @@ def objections(topology: Topology) -> tuple[Problem, ...]:
     found = [*_unmeasured((), topology.objectives, topology)] if topology.probes else []
     for index, drill in enumerate(topology.drills if topology.probes else ()):
         found += _unmeasured(("drills", index), drill.objectives, topology) if drill.objectives else []
+    found += _no_crowd(topology)
     known = {*topology.tiers, *(place.name for place in topology.places)}
+    known |= {str(vip) for tier in topology.tiers.values() for vip in tier.vips}
     for name, declared in topology.probes.items():
         if not known.issuperset(declared.tiers):
             continue
@@ -109,6 +111,17 @@ def _unmeasured(path: tuple[str | int, ...], objectives: Objectives, topology: T
     return found
 
 
+def _no_crowd(topology: Topology) -> Iterator[Problem]:
+    """Goodput is what an overload measures, and nothing else."""
+    if topology.objectives.goodput is not None and all(drilled.fault != "overload" for drilled in topology.drills):
+        remedy = "add {fault: overload, tier: TIER, probe: PROBE} to the drills, or remove it"
+        yield Problem("no drill measures the objective goodput", topology.located("objectives", "goodput"), remedy)
+    for index, drilled in enumerate(topology.drills):
+        if drilled.objectives and drilled.objectives.goodput is not None and drilled.fault != "overload":
+            where = topology.located("drills", index, "objectives", "goodput")
+            yield Problem(f"{drilled.fault} offers no load, so its goodput is not measured", where, "write it at an overload")
+
+
 def _ledger_objections(name: str, declared: Ledger, topology: Topology) -> list[Problem]:
     where = topology.located("probes", name, "ledger")
     if declared.ledger not in topology.tiers or "postgres" not in served_by(declared.ledger, topology):
@@ -123,9 +136,9 @@ def _ledger_objections(name: str, declared: Ledger, topology: Topology) -> list[
 
 
 def tiers_at(topology: Topology, name: str) -> tuple[str, ...]:
-    """The tier of this name, or those that have an instance on the host of this name."""
-    if name in topology.tiers:
-        return (name,)
+    """The tier of this name or with this virtual IP, or those that have an instance on the host of this name."""
+    if (tier := topology.borne_by(name) or name) in topology.tiers:
+        return (tier,)
     return tuple(instance.tier for instance in topology.instances if instance.host == name)
 
 
@@ -150,8 +163,8 @@ def _http(name: str, declared: Http, client: str, known: Known) -> Probe:
     port = parts.port or (tls.PORT if encrypted else port_of(known.topology, tier, "http") or 80)
     return http_probe(
         name=name, url=declared.http, addresses=lambda: known.addresses(tier), port=known.site.port(port), client=client,
-        every_s=declared.every, patience_s=declared.patience, expect=declared.expect,
-        trust=_certificates(known.topology, tier, known.secrets) if encrypted else "",
+        every_s=declared.every, patience_s=declared.patience, expect=declared.expected,
+        session=declared.session, trust=_certificates(known.topology, tier, known.secrets) if encrypted else "",
     )  # fmt: skip
 
 

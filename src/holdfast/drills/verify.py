@@ -14,10 +14,11 @@
 | clock_skew | a file that libfaketime reads | the program's own word of the time, beside the host's |
 | alive_but_wrong, slow_answers | an Envoy in front of the port | requests of ours from elsewhere, from the host, for health |
 | dependency_down | rules for the cables | nobody there hears a knock from the host; the others do, and the program lives |
+| overload | a program on the client's host | that host's kernel counts the connections; some of the crowd are not served |
 | partition, one_way, cut_from | rules for the cables | packets of our own arrive, or not, as the rules say |
 | loss, delay, slow_link | rules for the cables | measured loss, round-trip time and rate |
 | switchover | a request to the leader | another instance says that it leads |
-| reload | a signal | the program prints once more that it read its files again |
+| reload | a signal, or files moved into place | the program prints that it read its files again, or tells their version |
 | scale_out, scale_in, config_change, password_change | files, signals, restarts | see `drills/changing.py` |
 | certificate_change | a file and a signal | a handshake with each host shows the new certificate |
 
@@ -155,6 +156,8 @@ async def _handed_over(strike: Strike) -> str:
 
 
 async def _reloaded(strike: Strike) -> str:
+    if strike.target.proof:
+        return await strike.target.proof()
     proofs = []
     now = await printed(strike.lab, strike.target, strike.reloaded)
     for process, times in now.items():
@@ -179,6 +182,17 @@ async def _shown(strike: Strike) -> str:
     return _all(proofs)
 
 
+async def _overloaded(strike: Strike) -> str:
+    """Where everybody is served, the declared capacity is not the limit."""
+    figures = strike.evidence.figures
+    unserved = figures["refused"] + figures["late"] + figures["failed"]
+    if figures["opened"] < figures["due"] - figures["failed"] or not unserved:
+        return ""
+    rate = figures["due"] / figures["lasted_s"]
+    return (f"{figures['opened']:.0f} connections were opened for {rate:.0f} requests a second, "
+            f"{rate / figures['capacity']:.2f} of the capacity; {unserved:.0f} of {figures['due']:.0f} were not served")
+
+
 async def _measured(strike: Strike) -> str:
     """By packets of our own between the hosts."""
     return await network_check.CHECKS[strike.drill.fault](strike.lab, strike.target)
@@ -193,6 +207,6 @@ CHECKS: dict[str, Callable[[Strike], Awaitable[str]]] = {
     "kill": _killed, "crash_loop": _killed, "freeze": _silent, "hang": _silent, "cpu_starve": _slow,
     "power_cut": _unreachable, "isolate": _unreachable, "reboot": _replaced, "rolling_restart": _replaced,
     "disk_full": _cannot_write, "switchover": _handed_over, "reload": _reloaded, "disk_read_only": _reads_only,
-    "certificate_change": _shown,
+    "certificate_change": _shown, "overload": _overloaded,
     **GRAY, **{name: _changed for name in CHANGES}, **{name: _measured for name in network_check.CHECKS},
 }  # fmt: skip

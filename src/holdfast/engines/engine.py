@@ -70,6 +70,7 @@ class Questions:
     role: `primary`, `replica`, `leader`, `follower` ...; None when all are equal.
     redundant: asked of any instance, `yes` when the whole tier could lose one more; None when service of all is enough.
     holds: an address whose holder is the `active` one (a virtual IP).
+    home: an address that belongs here while all is well, where every host is to hold one of its own.
     reached: asked of a balancer, `tier/host` of every server to which it sent something since it took its present config.
     rotation: asked of a balancer, `tier/host` of every server to which it would send something now.
     pending: `yes` when it must be restarted before all of its settings count.
@@ -80,6 +81,7 @@ class Questions:
     role: Question | None = None
     redundant: Question | None = None
     holds: str = ""
+    home: str = ""
     reached: Question | None = None
     rotation: Question | None = None
     pending: Question | None = None
@@ -106,6 +108,7 @@ class Actions:
     inner: names of the processes inside that faults may strike (`postgres`).
     reloads: the signal upon which it reads its files again, or "".  reloaded: what it prints then.
     watches: it notices by itself when files are moved to these folders or paths.
+    again: given its files, the same of them under another version, which it takes when they are moved into place: its reload.
     at_birth: files that only count when there is no data yet, or for programs that are started beside it.
     agrees: given its files, what to ask; the word is `yes` once the running program works by them.
     configure: given the leader's host, how to set what all members share and keep outside of their files.
@@ -120,6 +123,7 @@ class Actions:
     reloads: str = ""
     reloaded: str = ""
     watches: tuple[str, ...] = ()
+    again: Callable[[Mapping[str, File]], Mapping[str, File]] | None = None
     at_birth: tuple[str, ...] = ()
     agrees: Callable[[Mapping[str, File]], Question | None] | None = None
     configure: Callable[[str], Request] | None = None

@@ -188,7 +188,10 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
 
 
 def questions(instance: Instance, topology: Topology) -> Questions:
-    return Questions(holds=str(topology.tiers[balancer_of(instance.tier)].vip))
+    declared = topology.tiers[balancer_of(instance.tier)]
+    first, last = instance.number == 1, instance.number == declared.replicas
+    home = declared.vip if first else declared.second_vip if last else None
+    return Questions(holds=str(declared.vip), home=str(home) if home and declared.second_vip else "")
 
 
 def actions(instance: Instance, topology: Topology) -> Actions:

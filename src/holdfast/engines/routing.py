@@ -4,7 +4,7 @@ Balancers use this module and not the catalogue, which knows the balancers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.blueprint import Site
 from holdfast.engines import command, patroni
@@ -13,7 +13,7 @@ from holdfast.engines.shared import objection
 from holdfast.errors import Problem
 from holdfast.topology.model import Topology
 
-ENTRY_PORTS: Mapping[str, int] = {"http": 80, "postgres": 5432}
+ENTRY_PORTS: Mapping[str, int] = {"http": 80, "postgres": 5432, "postgres_read": 5433}
 """Where clients find a protocol at a balancer, before `Site.port`."""
 
 _SERVING = {"command": command, "patroni": patroni}
@@ -37,6 +37,11 @@ class Route:
     entry_port: int
     served: Served
     servers: tuple[Server, ...]
+
+    @property
+    def behind(self) -> str:
+        """What the servers are called together: the tier, and apart from it those that only read."""
+        return f"{self.tier}-read" if self.protocol == "postgres_read" else self.tier
 
 
 def served_by(tier: str, topology: Topology) -> Mapping[str, Served]:
@@ -66,6 +71,24 @@ def routes(tier: str, topology: Topology, site: Site) -> tuple[Route, ...]:
             Route(protocol=entry.protocol, tier=entry.tier, entry_port=site.port(entry.port), served=served, servers=servers)
         )
     return tuple(found)
+
+
+def with_fallbacks(tier: str, topology: Topology, site: Site) -> tuple[Route, ...]:
+    """And, where replicas alone are routed to, their primary: whom reads go to while no replica can serve.
+
+    Nobody enters by such a route; its `entry_port` is 0.
+    """
+    found = routes(tier, topology, site)
+    written = {route.tier for route in found if route.protocol == "postgres"}
+    added = []
+    for route in found:
+        if route.protocol == "postgres_read" and route.tier not in written:
+            primary = served_by(route.tier, topology)["postgres"]
+            servers = tuple(
+                replace(each, port=site.port(primary.port), check_port=site.port(primary.check_port)) for each in route.servers
+            )
+            added.append(replace(route, protocol="postgres", entry_port=0, served=primary, servers=servers))
+    return (*found, *added)
 
 
 def route_objections(tier: str, topology: Topology) -> tuple[Problem, ...]:

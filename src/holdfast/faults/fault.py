@@ -70,6 +70,8 @@ class Target:
     back: Callable[[], Awaitable[None]] | None = None
     proof: Callable[[], Awaitable[str]] | None = None
     in_service: Callable[[str], Awaitable[None]] | None = None
+    offer: Callable[[], Awaitable[Mapping[str, float]]] | None = None
+    """Offers load for as long as the drill is held, and tells what became of it."""
     names_process: bool = False
 
     @property
@@ -92,11 +94,14 @@ class Struck:
     before: tuple[State, ...] = ()
     after: tuple[State, ...] = ()
     said: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was counted meanwhile, if anything was."""
     cut: tuple[tuple[str, str], ...] = ()
     """Pairs of hosts (from, to) whose packets vanish, where hosts of a tier do not hear each other."""
 
     def as_detail(self) -> dict[str, Any]:
         return {
+            **({"figures": dict(self.figures)} if self.figures else {}),
             "before": [f"{state.name} {state.life}" for state in self.before],
             "after": [f"{state.name} {state.life}" for state in self.after],
             "said": self.said,

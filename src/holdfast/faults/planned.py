@@ -25,9 +25,18 @@ async def reload(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     {fault: reload, tier: entry, target: all}
     """
     before = await states(lab, target)
-    for process in target.processes:
-        await lab.signal(process, target.reloads)
-    yield Struck(before=before, after=await states(lab, target), said=f"sent {target.reloads}")
+    if target.reloads:
+        for process in target.processes:
+            await lab.signal(process, target.reloads)
+        yield Struck(before=before, after=await states(lab, target), said=f"sent {target.reloads}")
+        return
+    assert target.change, "who is told by no signal is given its files anew"
+    assert target.back, "and its own ones afterwards"
+    try:
+        said = await target.change()
+        yield Struck(before=before, after=await states(lab, target), said=said)
+    finally:
+        await target.back()
 
 
 @fault(needs="signal", planned=True, of_process=True)

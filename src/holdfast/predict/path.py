@@ -38,6 +38,7 @@ def path_of(name: str, declared: Any, topology: Topology) -> Path:
     ledger = getattr(declared, "ledger", "")
     first = (getattr(declared, "through", None) or ledger) if ledger else declared.tiers[0]
     protocol = "postgres" if ledger else "http"
+    first = topology.borne_by(first) or first
     tier = first if first in topology.tiers else next((each.tier for each in topology.instances if each.host == first), "")
     routes = topology.tiers[tier].routes if tier else {}
     serves = routes.get(protocol, tier)

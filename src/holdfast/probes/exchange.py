@@ -28,14 +28,15 @@ class Unanswered(Exception):
 
 async def exchange(
     addresses: Sequence[str], port: int, path: str, *, patience_s: float, method: str = "GET", body: bytes = b"",
-    host: str = "", login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None,
+    host: str = "", login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None, cookie: str = "",
 ) -> Response:  # fmt: skip
     """Try the addresses in order until one accepts the connection, then ask there.  Raises Unanswered within `patience_s`.
 
     With `tls` the connection is encrypted first, and the certificate must be one for `host`.
     """
     share_s = patience_s / len(addresses)  # a silent host must not use up all of the patience
-    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login, share_s=share_s, tls=tls)
+    request = _Request(method=method, path=path, host=host or addresses[0], body=body, login=login, share_s=share_s, tls=tls,
+                       cookie=cookie)
     try:
         async with asyncio.timeout(patience_s):
             return await request.send(addresses, port)
@@ -56,6 +57,7 @@ class _Request:
     login: tuple[str, str] | None
     share_s: float
     tls: ssl.SSLContext | None = None
+    cookie: str = ""
     sent: bool = False
 
     async def send(self, addresses: Sequence[str], port: int) -> Response:
@@ -65,6 +67,8 @@ class _Request:
             headers = [("Host", self.host), ("Connection", "close"), ("User-Agent", "holdfast")]
             if self.body:
                 headers += [("Content-Length", str(len(self.body))), ("Content-Type", "application/json")]
+            if self.cookie:
+                headers.append(("Cookie", self.cookie))
             if self.login:
                 headers.append(("Authorization", "Basic " + base64.b64encode(":".join(self.login).encode()).decode()))
             data = connection.send(h11.Request(method=self.method, target=self.path, headers=headers)) or b""

@@ -33,13 +33,22 @@ class _Settings(BaseModel):
     """How long an answer may take before it counts as unknown."""
 
 
+Status = Annotated[int, Field(ge=100, le=599)]
+
+
 class Http(_Settings):
     http: Annotated[str, AfterValidator(_http_or_https)]
     """What to ask, with a tier or a host as its name; `https://` where the tier has `tls`."""
     every: Duration = 0.05
     """How often, answered or not."""
-    expect: Annotated[int, Field(ge=100, le=599)] = 200
-    """The status that counts as a good answer."""
+    expect: Status | Annotated[tuple[Status, ...], Field(min_length=1)] = 200
+    """The status that counts as a good answer; `[200, 503]` where a refusal at once is one too."""
+    session: bool = False
+    """Ask as one visitor who keeps the cookies: another server (`X-Served-By`) than the last one is a lost session."""
+
+    @property
+    def expected(self) -> tuple[int, ...]:
+        return (self.expect,) if isinstance(self.expect, int) else self.expect
 
     @property
     def tiers(self) -> tuple[str, ...]:

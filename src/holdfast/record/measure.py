@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from holdfast.record.event import Asked, Event
+from holdfast.record.load import Load, load_of
 from holdfast.record.outages import Mending, Outage, PathMeasure, calm_s, measure_path
 from holdfast.record.store import Record
 
@@ -69,6 +70,8 @@ class DrillMeasure:
     reason: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """By the fault (`struck`) and by the conductor's other route (`verified`)."""
+    load: Load | None = None
+    """Of an overload."""
 
     @property
     def failed_reads(self) -> int:
@@ -152,7 +155,7 @@ def _drill(
         ambiguous=sum(path.unknown for path in paths if path.writes),
         reason=str(ended.detail.get("reason") or "") if ended.kind else "the run ended before this drill did",
         evidence={"struck": dict(_first(events, "drill.struck").detail), "verified": dict(verified)} if paths else {},
-        **after, **audited,
+        load=load_of(verified.get("figures")), **after, **audited,
     )
 
 

@@ -6,6 +6,7 @@ Durations are seconds and end in `_s`; null is unknown, except where `unbounded`
 from math import inf, isinf
 from typing import Any
 
+from holdfast.record.load import Load
 from holdfast.record.measure import PathMeasure
 from holdfast.record.repeats import Repeated, Spread
 from holdfast.report.compare import Comparison, finite
@@ -74,8 +75,17 @@ def _drill(drill: Judged) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in drill.findings],
         "promises": [_promised(promise) for promise in drill.promises],
         "paths": [_path(path, measured.struck_at_s or 0.0) for path in measured.paths],
+        "load": _load(measured.load) if measured.load else None,
         "evidence": dict(measured.evidence),
     }
+
+
+def _load(load: Load) -> dict[str, Any]:
+    counts = ("due", "good", "refused", "failed", "late", "looks", "health_missed", "not_sent_to")
+    return {
+        **{name: getattr(load, name) for name in counts}, "capacity": load.capacity, "goodput": load.goodput,
+        "lasted_s": load.lasted_s,
+    }  # fmt: skip
 
 
 def _worst(drill: Judged, *, writes: bool) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.quantities import shown_seconds, written_share
+from holdfast.record.load import Load
 from holdfast.record.measure import DrillMeasure, PathMeasure
 from holdfast.report import words
 
@@ -47,6 +48,8 @@ def findings(drill: DrillMeasure, limits: Mapping[str, Any]) -> tuple[Finding, .
         found.append(_failed_reads(drill, limits["errors"]))
     if limits.get("failed_writes") is not None and any(path.writes for path in drill.paths):
         found.append(_failed_writes(drill, limits["failed_writes"]))
+    if limits.get("goodput") is not None and drill.load:
+        found.append(_goodput(drill.load, limits["goodput"]))
     return tuple(found)
 
 
@@ -138,6 +141,13 @@ def _lost(drill: DrillMeasure, limit: int) -> Finding:
         return Finding(objective="lost_writes", limit=limit, measured=drill.lost_at_least, met=False, sentence=sentence)
     sentence = f"{unknown}, so nobody knows whether any was lost"
     return Finding(objective="lost_writes", limit=limit, measured=None, met=None, sentence=sentence)
+
+
+def _goodput(load: Load, limit: float) -> Finding:
+    served = f"{load.goodput:.0f} of {load.capacity:.0f} requests a second, {load.share:.0%} of the capacity, were served in time"
+    health = "health checks passed" if not load.health_missed else f"{load.health_missed} of {load.looks} health checks failed"
+    sentence = f"{served} while {load.due / load.lasted_s:.0f} were offered; {written_share(limit)} are asked for; {health}"
+    return Finding(objective="goodput", limit=limit, measured=load.share, met=load.share >= limit, sentence=sentence)
 
 
 def _failed_reads(drill: DrillMeasure, limit: int) -> Finding:

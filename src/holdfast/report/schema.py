@@ -41,9 +41,11 @@ class Run(Told):
 
 class Finding(Told):
     objective: Literal[
-        "write_outage_s", "read_outage_s", "lost_writes", "resurrected_writes", "errors", "failed_writes", "baseline",
+        "write_outage_s", "read_outage_s", "lost_writes", "resurrected_writes", "errors", "failed_writes", "goodput",
+        "baseline",
     ]
-    """`errors`: failed reads.  `failed_writes`: refused, or without an answer; only planned changes promise none."""
+    """`errors`: failed reads.  `failed_writes`: refused, or without an answer; only planned changes promise none.
+    `goodput`: a share of the declared capacity, and more is better."""
     probe: str
     limit: Number
     measured: Number | None
@@ -138,6 +140,28 @@ class Audit(Told):
     problem: str
 
 
+class Load(Told):
+    """What an overload offered, and what became of it.  Counts, but for the last three."""
+
+    due: int
+    good: int
+    """Served within the deadline, while the load lasted."""
+    refused: int
+    failed: int
+    late: int
+    looks: int
+    """How often each instance was asked meanwhile whether it serves."""
+    health_missed: int
+    """How many of these had no yes in time."""
+    not_sent_to: int
+    """How many found it out of a balancer's rotation."""
+    capacity: float
+    """Declared, requests a second."""
+    goodput: float
+    """Requests a second."""
+    lasted_s: float
+
+
 class Drill(Told):
     name: str
     fault: str
@@ -174,6 +198,8 @@ class Drill(Told):
     findings: list[Finding]
     promises: list[Promise]
     paths: list[Path]
+    load: Load | None
+    """Of an overload."""
     evidence: dict[str, Any]
     """By the fault (`struck`) and by another route (`verified`)."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from holdfast.quantities import shown_seconds
+from holdfast.quantities import shown_seconds, written_share
 from holdfast.record.measure import DrillMeasure, PathMeasure
 
 NOTABLE_GAP_S = 0.2
@@ -29,6 +29,7 @@ NAMES = {
     "write_outage_s": "write outage", "read_outage_s": "read outage", "lost_writes": "lost writes", "errors": "failed reads",
     "resurrected_writes": "resurrected writes", "failed_writes": "failed writes",
 }
+"""Objectives that more is worse of.  `goodput` is the other way round."""
 
 COLUMNS = ("write outage", "read outage", "errors", "ambiguous", "lost writes", "redundancy back after")
 
@@ -121,9 +122,10 @@ def count(value: int | None) -> str:
 def objectives(limits: Mapping[str, Any], *, short: bool = False) -> str:
     """`write outage ≤ 30.0 s, read outage ≤ 5.00 s, lost writes ≤ 0`."""
     names = NAMES | ({"write_outage_s": "write", "read_outage_s": "read", "lost_writes": "lost"} if short else {})
-    return ", ".join(
-        f"{name} ≤ {limit(key, limits[key])}" for key, name in names.items() if limits.get(key) is not None
-    )
+    told = [f"{name} ≤ {limit(key, limits[key])}" for key, name in names.items() if limits.get(key) is not None]
+    if limits.get("goodput") is not None:
+        told.append(f"goodput ≥ {written_share(limits['goodput'])}")
+    return ", ".join(told)
 
 
 def explained(cells: Iterable[str]) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def probes_named(topology: Topology) -> Iterator[Problem]:
     hosts = {place.name for place in topology.places} if countable(topology) else None
     for name, probe in topology.probes.items():
         for target in getattr(probe, "tiers", ()):
-            if target not in known and (hosts is None or target not in hosts):
+            if target not in known and not topology.borne_by(target) and (hosts is None or target not in hosts):
                 yield unknown("tier", target, known, topology.located("probes", name, _key_of(probe, target)))
         client = getattr(probe, "client", None)
         if client is not None and client not in topology.clients:

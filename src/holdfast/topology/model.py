@@ -33,6 +33,8 @@ class Objectives(Declared):
     """Acknowledged writes that may be gone at the end."""
     errors: int | None = None
     """Failed questions allowed in one drill, over all probes of reads."""
+    goodput: Share | None = None
+    """Of the declared capacity, that is still served in time while an `overload` offers more than all of it."""
 
 
 class Client(Declared):
@@ -107,7 +109,7 @@ class Tier(Declared):
     second_vip: IPv4Address | None = None
     """Another one, at home on the last host as the first is on the first: both work, and each takes the other's over."""
     routes: Mapping[str, str] = {}
-    """Protocol to tier, for balancers: `{http: web, postgres: db}`."""
+    """Protocol to tier, for balancers: `{http: web, postgres: db, postgres_read: db}`, of which the last means replicas."""
     uses: Mapping[str, Uses] = {}
     """Tiers that the program calls, and how."""
     mesh: bool | Mapping[str, Any] = False
@@ -238,8 +240,14 @@ class Topology:
             for index, host in enumerate(hosts)
         )
 
+    def borne_by(self, address: str) -> str:
+        """The tier in front of which this virtual IP stands; "" where there is none."""
+        return next((name for name, tier in self.tiers.items() if address in map(str, tier.vips)), "")
+
     def addresses_of(self, name: str) -> tuple[str, ...]:
         """What the name of a tier or host stands for: its virtual IP, else every address, to be tried in order."""
+        if self.borne_by(name):
+            return (name,)
         if name in self.tiers:
             vips = self.tiers[name].vips
             return tuple(map(str, vips)) if vips else tuple(instance.address for instance in self.instances_of(name))

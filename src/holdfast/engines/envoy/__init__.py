@@ -27,7 +27,7 @@ __all__ = [
 
 PROGRAMS = ("envoy",)
 SERVES: tuple[str, ...] = ()
-ROUTES = ("http", "postgres")
+ROUTES = ("http", "postgres", "postgres_read")
 BESIDE_CONFIG = ("workers",)
 
 
@@ -132,6 +132,7 @@ def actions(instance: Instance, topology: Topology) -> Actions:
     return Actions(
         watches=(live.CLUSTERS, live.LISTENERS, live.endpoints_of("")[: -len(".yaml")], CERTIFICATE),
         agrees=lambda files: live.agrees(files, instance.host, ADMIN_PORT), certificate=certificate,
+        again=live.again,
     )
 
 

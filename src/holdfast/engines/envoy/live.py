@@ -7,7 +7,9 @@ that changes itself is made anew.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +31,7 @@ _KINDS = {
 _WHYS: Mapping[yaml.Path, str] = {
     ("dynamic_resources",): "Watched: move a new version of such a file to its place, and it counts without a restart.",
 }
+_EITHER = "The first of them that has a server: replicas, and without any the primary."
 _GONE = "A server that is no longer listed goes at once; the default waits until its check fails as well."
 
 
@@ -48,7 +51,7 @@ def live_files(
     resources, host, folder = static["static_resources"], instance.host, boot.rpartition("/")[0]
     listing = {kind: f"{folder}/{kind}.yaml" for kind in ("clusters", "listeners")}
     found: dict[str, File] = {}
-    for cluster in resources["clusters"]:
+    for cluster in (each for each in resources["clusters"] if "load_assignment" in each):
         found[endpoints_of(cluster["name"], folder)] = _resources("endpoints", [cluster["load_assignment"]], {}, header)
     clusters = [_by_file(cluster, host, site, folder) for cluster in resources["clusters"]]
     for kind, members in (("clusters", clusters), ("listeners", resources["listeners"])):
@@ -56,6 +59,7 @@ def live_files(
         reasons = {("resources", *path_[2:]): why for path_, why in whys.items() if path_[:2] == root}
         if kind == "clusters":
             reasons |= {("resources", index, "ignore_health_on_host_removal"): _GONE for index in range(len(members))}
+            reasons |= {("resources", index, "cluster_type"): _EITHER for index in range(len(members))}
         found[listing[kind]] = _resources(kind, members, reasons, header)
     started = {
         "node": {"id": host, "cluster": instance.tier},
@@ -107,6 +111,16 @@ def versions(files: Mapping[str, File]) -> dict[str, str]:
             found["listener_manager.lds.version_text"] = version
         elif version:
             found[f"cluster.{path.rsplit('/', 1)[-1].removesuffix('.yaml')}.version_text"] = version
+    return found
+
+
+def again(files: Mapping[str, File]) -> Mapping[str, File]:
+    """Those that are watched, with the same resources as another version."""
+    found = {}
+    for path, file in files.items():
+        text = re.sub(r"^version_info: '?([0-9a-f]+)'?$", r"version_info: \1-again", file.text, flags=re.MULTILINE)
+        if text != file.text:
+            found[path] = replace(file, text=text)
     return found
 
 

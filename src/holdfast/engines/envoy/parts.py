@@ -81,11 +81,11 @@ def cluster(route: routing.Route, settings: Settings, policy: str) -> dict[str, 
         for server in route.servers
     ]
     return {
-        "name": route.tier,
+        "name": route.behind,
         "type": "STATIC",
         "lb_policy": policy,
         "connect_timeout": duration(settings.connect_timeout),
-        "load_assignment": {"cluster_name": route.tier, "endpoints": [{"lb_endpoints": endpoints}]},
+        "load_assignment": {"cluster_name": route.behind, "endpoints": [{"lb_endpoints": endpoints}]},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "health_checks": [{
             "timeout": duration(settings.check_timeout),
@@ -111,6 +111,8 @@ def http_cluster(route: routing.Route, settings: Settings, calls: Policy, zone: 
     found = cluster(route, settings, balancing.lb_policy(balance))
     (every,) = found["load_assignment"]["endpoints"]
     found["load_assignment"]["endpoints"] = balancing.priorities(route, zone, balance, every["lb_endpoints"])
+    if len(found["load_assignment"]["endpoints"]) > 1:
+        found["load_assignment"] |= balancing.while_any(route)
     found["common_lb_config"] |= balancing.bounded(balance)
     found["health_checks"][0] |= balancing.check(route, settings)
     return {

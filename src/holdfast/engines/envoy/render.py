@@ -34,9 +34,10 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
 
 def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, Any]:
     settings: Settings = topology.tiers[instance.tier].settings
-    routes = routing.routes(instance.tier, topology, site)
+    routes = routing.with_fallbacks(instance.tier, topology, site)
     listen = site.listen(instance.host, instance.address)
     admin = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
+    read = {route.tier for route in routes if route.protocol == "postgres_read"}
     calls = {route.tier: policy(instance.tier, route.tier, topology) for route in routes}
     # What comes by a file of its own is asked for in somebody's name.
     named = {"node": {"id": instance.name, "cluster": topology.service}} if tls_of(instance.tier, topology) else {}
@@ -54,15 +55,16 @@ def _document(instance: Instance, topology: Topology, site: Site) -> dict[str, A
         },
         "static_resources": {
             "listeners": [
-                each for route in routes for each in (
+                each for route in routes if route.entry_port for each in (
                     _http_listeners(route, listen, instance, topology, site) if route.protocol == "http"
                     else (_postgres_listener(route, listen, settings),)
                 )
             ],
             "clusters": [
-                http_cluster(route, settings, calls[route.tier], instance.zone) if route.protocol == "http"
-                else _postgres_cluster(route, settings)
-                for route in routes
+                each for route in routes for each in (
+                    (http_cluster(route, settings, calls[route.tier], instance.zone),) if route.protocol == "http"
+                    else _postgres_clusters(route, settings, read=route.tier in read)
+                )
             ],
         },
     }
@@ -89,18 +91,33 @@ def _postgres_listener(route: routing.Route, listen: str, settings: Settings) ->
     proxy = extension(
         "envoy.filters.network.tcp_proxy",
         "filters.network.tcp_proxy.v3.TcpProxy",
-        stat_prefix="postgres",
-        cluster=route.tier,
+        stat_prefix=route.protocol,
+        cluster=_either(route) if route.protocol == "postgres_read" else route.behind,
         idle_timeout="3600s",
     )
-    return listener("postgres", listen, route.entry_port, proxy)
+    return listener(route.protocol, listen, route.entry_port, proxy)
 
 
-def _postgres_cluster(route: routing.Route, settings: Settings) -> dict[str, Any]:
-    return {
+def _either(route: routing.Route) -> str:
+    return f"{route.behind}-or-primary"
+
+
+def _postgres_clusters(route: routing.Route, settings: Settings, *, read: bool) -> tuple[dict[str, Any], ...]:
+    """Those of one role; behind replicas also what chooses between them and the primary.  `read`: reads may come here."""
+    servers = {
         **cluster(route, settings, "ROUND_ROBIN"),
         "close_connections_on_host_health_failure": True,
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
     }
+    if read:
+        servers["load_assignment"] |= balancing.while_any(route)
+    if route.protocol != "postgres_read":
+        return (servers,)
+    config = {"@type": f"{TYPES}clusters.aggregate.v3.ClusterConfig", "clusters": [route.behind, route.tier]}
+    either = {
+        "name": _either(route), "connect_timeout": balancing.duration(settings.connect_timeout), "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {"name": "envoy.clusters.aggregate", "typed_config": config},
+    }
+    return servers, either

@@ -24,7 +24,7 @@ __all__ = [
 
 PROGRAMS = ("haproxy",)
 SERVES: tuple[str, ...] = ()
-ROUTES = ("http", "postgres")
+ROUTES = ("http", "postgres", "postgres_read")
 BESIDE_CONFIG: tuple[str, ...] = ()
 MANUAL = "HAProxy configuration manual"
 

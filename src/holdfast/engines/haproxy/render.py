@@ -27,7 +27,7 @@ CERTIFICATE = "/etc/haproxy/tls/site.pem"
 
 def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, File]:
     settings: Settings = topology.tiers[instance.tier].settings
-    routes = routing.routes(instance.tier, topology, site)
+    routes = routing.with_fallbacks(instance.tier, topology, site)
     listen = site.listen(instance.host, instance.address)
     inside = site.address(instance.host, instance.address) if site.shares_network else "127.0.0.1"
     others = {each.host: site.address(each.host, each.address) for each in topology.instances_of(instance.tier)}
@@ -93,6 +93,8 @@ def _http(
     return (
         line("frontend", "http", body=(
             line("mode", "http"),
+            line("no", "log", why="Requests are logged as `info`, below what is written: a line for each would be thrown away.\n"
+                                  "Servers that come and go are logged by the backend."),
             line("bind", f"{listen}:{route.entry_port}"),
             *_encrypted(listen, instance, topology, site),
             line("timeout", "client", "30s"),
@@ -152,28 +154,44 @@ def _backend(route: routing.Route, instance: Instance, topology: Topology) -> Li
 
 
 def _postgres(route: routing.Route, listen: str, settings: Settings) -> tuple[Line, ...]:
-    return (
-        line("frontend", "postgres", body=(
-            line("mode", "tcp"),
-            line("bind", f"{listen}:{route.entry_port}"),
-            line("timeout", "client", ms(settings.session_timeout), why="Pools keep sessions that nobody uses for a while."),
-            line("option", "clitcpka"),
-            line("tcp-request", "inspect-delay", ms(settings.check_interval + FIRST_CHECK_S),
+    """A frontend if clients enter here, and the servers behind it, those of one role."""
+    entered = () if not route.entry_port else (line("frontend", route.protocol, body=(
+        line("mode", "tcp"),
+        line("bind", f"{listen}:{route.entry_port}"),
+        line("timeout", "client", ms(settings.session_timeout), why="Pools keep sessions that nobody uses for a while."),
+        line("option", "clitcpka"),
+        *_once_known(route, settings),
+    )),)
+    return (*entered, line("backend", route.behind, body=(
+        line("mode", "tcp"),
+        *balancing.check(route, settings),
+        line("timeout", "server", ms(settings.session_timeout)),
+        line("option", "srvtcpka"),
+        line("default-server", "on-marked-down", "shutdown-sessions",
+             why="Sessions on an old primary end when it stops to be one, not minutes later."
+             if route.protocol == "postgres" else "Sessions on a replica that is lost, or becomes the primary, go elsewhere."),
+        *map(_server, route.servers),
+    )))
+
+
+def _once_known(route: routing.Route, settings: Settings) -> tuple[Line, ...]:
+    """Sessions wait until the roles are known, at the most until every server has been asked once."""
+    wait = ms(settings.check_interval + FIRST_CHECK_S)
+    if route.protocol == "postgres":
+        return (
+            line("tcp-request", "inspect-delay", wait,
                  why="After a start or a reload every server counts as up until its first check: some are standbys, and\n"
                      "sessions sent there would be cut a moment later. One at most can be primary: while more look up, wait."),
-            line("tcp-request", "content", "accept", "if", "{", f"nbsrv({route.tier})", "le", 1, "}"),
+            line("tcp-request", "content", "accept", "if", "{", f"nbsrv({route.behind})", "le", 1, "}"),
             line("tcp-request", "content", "accept", "if", "WAIT_END"),
-            line("default_backend", route.tier),
-        )),
-        line("backend", route.tier, body=(
-            line("mode", "tcp"),
-            *balancing.check(route, settings),
-            line("timeout", "server", ms(settings.session_timeout)),
-            line("option", "srvtcpka"),
-            line("default-server", "on-marked-down", "shutdown-sessions",
-                 why="Sessions on an old primary end when it stops to be one, not minutes later."),
-            *map(_server, route.servers),
-        )),
+            line("default_backend", route.behind),
+        )
+    return (
+        line("tcp-request", "inspect-delay", wait, why="While every server looks like a replica, one of them was not asked yet."),
+        line("tcp-request", "content", "accept", "if", "{", f"nbsrv({route.behind})", "lt", len(route.servers), "}"),
+        line("tcp-request", "content", "accept", "if", "WAIT_END"),
+        line("use_backend", route.behind, "if", "{", f"nbsrv({route.behind})", "gt", 0, "}"),
+        line("default_backend", route.tier, why="Without any replica the primary answers reads as well."),
     )
 
 

@@ -122,11 +122,11 @@ def objections(tier: str, topology: Topology) -> tuple[Problem, ...]:
             f"nginx keeps sessions by address with a strategy of its own, not with {balance.strategy}",
             topology.located("tiers", tier, "balance", "strategy"), "remove strategy, or use engine: haproxy",
         ))
-    if "postgres" in declared.routes:
+    for protocol in sorted(declared.routes.keys() & {"postgres", "postgres_read"}):
         found.append(Problem(
             "open-source nginx cannot ask which server is the primary, and would send writes to standbys",
-            where=topology.located("tiers", tier, "routes", "postgres"),
-            remedy="route postgres by a tier of haproxy or envoy, which ask each server for its role",
+            where=topology.located("tiers", tier, "routes", protocol),
+            remedy=f"route {protocol} by a tier of haproxy or envoy, which ask each server for its role",
         ))
     if settings.fail_timeout < 1 or settings.fail_timeout % 1:
         what = f"nginx counts fail_timeout in whole seconds, not {written_seconds(settings.fail_timeout)}"

@@ -93,9 +93,14 @@ def server_words(server: routing.Server, zone: str, balance: Balance) -> tuple[s
     return tuple(words)
 
 
-def retried(policy: Policy) -> tuple[str, ...]:
-    """What counts as a failure, and is tried elsewhere where that is safe."""
-    return ("error", "timeout", *(("http_500",) if policy.ejection else ()), "http_502", "http_503", "http_504")
+def retried(policy: Policy, balance: Balance) -> tuple[str, ...]:
+    """What counts as a failure, and is tried elsewhere where that is safe.
+
+    Beside a limit there is no last resort.  A program that refuses one kind of page with 503, on every server, would then take
+    all servers out and every other page with them: so there a 503 is an answer.
+    """
+    refused = () if balance.server_connections else ("http_503",)
+    return ("error", "timeout", *(("http_500",) if policy.ejection else ()), "http_502", *refused, "http_504")
 
 
 def limit_zone(balance: Balance) -> tuple[Line, ...]:

@@ -189,8 +189,10 @@ def _twice(route: routing.Route, settings: Settings, calls: Policy, to: Line) ->
         *again,
         *upgraded,
         line("if", "($once)", body=(line("return", ONCE),)),
-        line("proxy_next_upstream", *balancing.retried(calls),
-             why="Any failure before the first byte of an answer is tried elsewhere."),
+        line("proxy_next_upstream", *balancing.retried(calls, balance),
+             why="Any failure before the first byte of an answer is tried elsewhere."
+             + (" A 503 is an answer: counted as a\nfailure, one that every server gives would leave no server for anybody."
+                if balance.server_connections else "")),
         line("proxy_next_upstream_timeout", ms(bound_s)),
         line("proxy_read_timeout", ms(retry_s),
              why="The slowest answer when a host hangs. A page that always takes longer fails: raise `retry_after` then."),

@@ -70,5 +70,12 @@ def ports(tier: str, topology: Topology) -> tuple[int, ...]:
 
 
 def served(tier: str, topology: Topology) -> Mapping[str, Served]:
-    """`/primary` is the only path that no replica answers with 200; `/health` would send writes to all of them."""
-    return {"postgres": Served(protocol="postgres", port=POSTGRES_PORT, check_port=REST_PORT, check_path="/primary")}
+    """`/primary` is the only path that no replica answers with 200; `/health` would send writes to all of them.
+
+    `/replica` is that of running standbys, and of no primary (Patroni documentation, REST API); `/read-only` would be all of
+    them, so that reads would burden the primary while there are replicas.
+    """
+    return {
+        "postgres": Served(protocol="postgres", port=POSTGRES_PORT, check_port=REST_PORT, check_path="/primary"),
+        "postgres_read": Served(protocol="postgres_read", port=POSTGRES_PORT, check_port=REST_PORT, check_path="/replica"),
+    }
