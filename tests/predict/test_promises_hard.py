@@ -255,3 +255,13 @@ def test_a_client_that_knows_all_databases_loses_time_at_the_silent_one():
 def test_a_check_of_a_host_without_power_fails_before_its_answer_is_due():
     out = next(each for each in ENGINES["haproxy"].delays("entry", topology()) if each.step == "out_silent")
     assert out.low_s == pytest.approx(0.25 + 2 * 0.25)
+
+
+def test_a_server_that_hangs_alone_in_haproxys_own_zone_is_asked_again_until_it_is_taken_out():
+    frozen = strike("freeze", "web")
+    entry = topology().tiers["entry"].settings
+    first = entry.balance.model_copy(update={"prefer_zone": True})
+    alone = topology(entry={"balance": first})
+
+    later_s = of(frozen, alone, "pages").high_s - of(frozen, topology(), "pages").high_s
+    assert later_s >= entry.fall * (entry.check_interval + entry.check_timeout)

@@ -50,6 +50,8 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     interval_s, timeout_s = settings.check_interval, settings.check_timeout
     retry_s = settings.balance.retry_after or settings.retry_after
     fall, rise = settings.fall, settings.rise
+    out_s = fall * (interval_s + timeout_s)
+    alone = settings.balance.prefer_zone or bool(settings.balance.backups)
     queue_s = settings.connect_timeout if settings.balance.queue_timeout is None else settings.balance.queue_timeout
 
     def timer(step: Step, name: str, low_s: float, high_s: float, setting: str, source: str) -> Delay:
@@ -59,13 +61,14 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
         # Without a connection a check fails after the shorter of `timeout connect` and `inter`.
         timer("out_silent", "a silent instance is taken out",
               (fall - 1) * interval_s + fall * min(timeout_s, interval_s, settings.connect_timeout),
-              fall * (interval_s + timeout_s), "check_interval, check_timeout, fall", "inter, fall; timeout check"),
+              out_s, "check_interval, check_timeout, fall", "inter, fall; timeout check"),
         timer("out_refused", "an instance that says no is taken out", (fall - 1) * interval_s, fall * interval_s,
               "check_interval, fall", "inter, fall"),
         timer("in", "an instance is taken in", (rise - 1) * interval_s, rise * interval_s, "check_interval, rise",
               "downinter, rise"),
-        timer("ask_elsewhere", "a GET is asked of another host", retry_s, retry_s + 0.05, "retry_after",
-              "retry-on response-timeout"),
+        # Backups are asked when no other server is left, so one that hangs alone is asked again until it is taken out.
+        timer("ask_elsewhere", "a GET is asked of another host", retry_s, retry_s + 0.05 + (out_s if alone else 0.0),
+              "retry_after", "retry-on response-timeout" + ("; backup" if alone else "")),
         timer("connect", "a connection is tried with another host", settings.connect_timeout, settings.connect_timeout + 0.05,
               "connect_timeout", "timeout connect, option redispatch"),
         *((timer("queue", "a request waits until a server may take it", 0.0, queue_s, "queue_timeout",
