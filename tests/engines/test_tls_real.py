@@ -136,8 +136,8 @@ def test_a_probe_trusts_what_the_authority_of_its_run_signed_and_only_by_the_nam
 ):
     async def asked(address: str, trust: str) -> Reply:
         probe = http_probe(
-            name="pages", url=url, addresses=lambda: [address], port=8443, client="client", every_s=1, patience_s=3, expect=200,
-            trust=trust,
+            name="pages", url=url, addresses=lambda: [address], port=8443, client="client", every_s=1, patience_s=3,
+            expect=(200,), trust=trust,
         )  # fmt: skip
         async with probe.open() as ask:
             return await ask(1)
