@@ -17,7 +17,7 @@ from tools.soak.proof import EXAMPLES, NotMade, Outcome, Proof
 from tools.soak.running import finished, start
 
 AGREE_S = 0.2
-KEPT_UP_S = AGREE_S / 2
+KEPT_UP_S = AGREE_S * 3 / 4
 TIMES = 10
 EVERY_40_MS = "read -rt 0.04 -u $never"
 WRITES = f"""\
