@@ -9,8 +9,10 @@ import pytest
 from small_targets import answering, hanging, nobody
 
 from holdfast.watch.poll import Poller
+from holdfast.watch.reply import Reply
 from holdfast.watch.target import Answer, Target
 from holdfast.watch.targets import of_urls
+from holdfast.watch.wire import Exchange
 
 
 def target(name: str, port: int, kind: str = "http", **more: object) -> Target:
@@ -142,3 +144,18 @@ def test_addresses_are_read_and_every_mistake_is_told_at_once():
     assert (good[0].path, good[0].header_host, good[1].secure) == ("/ready?x=1", "10.0.1.1:8080", True)
     words = ["ftp://x/", "http:///x", "tcp://host", "http://x:99999/", "a=http://x/", "a=http://y/"]
     assert [each.where for each in of_urls(words, every_s=1, timeout_s=1)] == [*words[:4], words[5]]
+
+
+async def test_a_question_that_ended_leaves_no_garbage():
+    """Two thousand a second would keep the collector busy, and every question waits for it."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with answering() as good, hanging() as silent:
+            fast = {"every_s": 0.01, "timeout_s": 0.01}
+            asked = target("good", good.port, **fast), target("silent", silent, **fast), target("gone", nobody(), **fast)
+            await heard(*asked, enough=20)
+        left = [each for each in gc.get_objects() if isinstance(each, Exchange | Reply)]
+    finally:
+        gc.enable()
+    assert len(left) <= 3  # one for each target may have been cut short

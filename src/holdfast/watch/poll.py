@@ -14,8 +14,12 @@ import ssl
 from collections.abc import Callable, Sequence
 from math import floor
 
+import h11
+
 from holdfast.watch import secure
 from holdfast.watch.names import LookUp, Names, look_up
+from holdfast.watch.readiness import Readiness
+from holdfast.watch.reply import Question
 from holdfast.watch.target import Answer, Target, Word
 from holdfast.watch.threads import Threads
 from holdfast.watch.wire import Exchange
@@ -54,6 +58,7 @@ class Poller:
         self._look_up, self._renew_s = look_up, renew_s
         self._trust = trust
         self._exchanges: set[Exchange] = set()
+        self._questions: dict[str, Question] = {}
         self._looking: set[str] = set()
         self.unable = 0
         self.trouble, self.trouble_s = "", 0.0
@@ -65,6 +70,7 @@ class Poller:
         self._threads, self._names = threads, Names(hosts, threads, self._look_up, self._renew_s)
         if self._trust is None and any(target.secure for target in self._targets):
             self._trust = ssl.create_default_context()
+        self._ready = Readiness(asyncio.get_running_loop())
         try:
             await self._names.first()
             async with asyncio.TaskGroup() as tasks:
@@ -74,6 +80,7 @@ class Poller:
         finally:
             for exchange in self._exchanges:
                 exchange.abandon()
+            self._ready.close()
             threads.close()
 
     async def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -130,12 +137,21 @@ class Poller:
             exchange.give_up()
 
         try:
-            exchange = Exchange(loop, target, self._names.of(target.host), done)
+            question = self._question(target) if target.kind == "http" else None
+            exchange = Exchange(loop, self._ready, target, question, self._names.of(target.host), done)
+        except h11.LocalProtocolError as error:
+            loop.call_soon(answer, "unknown", "", str(error))
+            return
         except OSError as error:
             self._unable(loop, error, answer)
             return
         self._exchanges.add(exchange)
         timer = loop.call_later(min(target.timeout_s, target.every_s), over)
+
+    def _question(self, target: Target) -> Question:
+        if (question := self._questions.get(target.name)) is None:
+            question = self._questions[target.name] = Question(target)
+        return question
 
     def _unable(self, loop: asyncio.AbstractEventLoop, error: OSError, answer: Asking) -> None:
         reason = error.strerror or str(error)

@@ -11,29 +11,40 @@ Understood = tuple[Word, str, str]
 """Word, role, detail."""
 
 
-class Reply:
-    """`question` first, then `take` with whatever arrives (b"" at its end) until it returns something."""
+class Question:
+    """What is sent to a target each time: checked once, since most of the work is checking it.
 
-    __slots__ = ("_body", "_connection", "_size", "_status", "_target", "_to")
+    Raises h11.LocalProtocolError for a path that no request can have.
+    """
+
+    __slots__ = ("events", "target")
 
     def __init__(self, target: Target):
-        self._target = target
-        self._connection = h11.Connection(h11.CLIENT)
-        self._status, self._to, self._size = 0, "", 0
-        self._body: list[bytes] = []
-
-    def question(self) -> bytes:
-        """Raises h11.LocalProtocolError for a path that no request can have."""
-        target, connection = self._target, self._connection
         headers = [("Host", target.header_host or target.host), ("Connection", "close"), ("User-Agent", "holdfast-watch")]
         if target.authorization:
             headers.append(("Authorization", target.authorization))
         if target.body:
             headers += [("Content-Length", str(len(target.body))), ("Content-Type", "application/json")]
-        data = connection.send(h11.Request(method=target.method, target=target.path, headers=headers)) or b""
-        if target.body:
-            data += connection.send(h11.Data(data=target.body)) or b""
-        return data + (connection.send(h11.EndOfMessage()) or b"")
+        request = h11.Request(method=target.method, target=target.path, headers=headers)
+        body = (h11.Data(data=target.body),) if target.body else ()
+        self.target = target
+        self.events: tuple[h11.Event, ...] = (request, *body, h11.EndOfMessage())
+
+
+class Reply:
+    """`asked` first, then `take` with whatever arrives (b"" at its end) until it returns something."""
+
+    __slots__ = ("_body", "_connection", "_question", "_size", "_status", "_to")
+
+    def __init__(self, question: Question):
+        self._question = question
+        self._connection = h11.Connection(h11.CLIENT)
+        self._status, self._to, self._size = 0, "", 0
+        self._body: list[bytes] = []
+
+    def asked(self) -> bytes:
+        """What is to be sent."""
+        return b"".join(self._connection.send(event) or b"" for event in self._question.events)
 
     def take(self, data: bytes) -> Understood | None:
         """None while more must come."""
@@ -59,7 +70,7 @@ class Reply:
     def _understood(self) -> Understood:
         if not self._status:
             return "unknown", "", "the connection closed before an answer"
-        read = self._target.read
+        read = self._question.target.read
         told = f"status {self._status}"
         if self._to and 300 <= self._status < 400:
             told += f", to {self._to.partition('?')[0]}"

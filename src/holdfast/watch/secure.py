@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import h11
 
 from holdfast.watch.names import Address
-from holdfast.watch.reply import Reply, Understood
+from holdfast.watch.reply import Question, Reply, Understood
 from holdfast.watch.target import Target
 
 _DAY_S = 86400.0
@@ -45,8 +45,8 @@ async def _asked(target: Target, addresses: Sequence[Address], trust: ssl.SSLCon
         try:
             if target.kind == "tls":
                 return _days(target, writer.get_extra_info("peercert") or {}, now_wall_s)
-            reply, found = Reply(target), None
-            writer.write(reply.question())
+            reply, found = Reply(Question(target)), None
+            writer.write(reply.asked())
             while found is None:
                 found = reply.take(await reader.read(1 << 16))
             return found
