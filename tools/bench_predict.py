@@ -17,6 +17,7 @@ from holdfast.cli.predict import _objections
 from holdfast.cli.service import sensible
 from holdfast.predict.biasing import rare
 from holdfast.predict.montecarlo import lives_of, play
+from holdfast.predict.sampling import has_numba
 from holdfast.predict.whatif import gains
 from holdfast.predict.yearly import Prediction
 from holdfast.topology.model import Topology
@@ -111,7 +112,13 @@ def main() -> int:
         rates = {event: (cause.rate(values), values[cause.long]) for event, cause in prediction.service.causes.items()}
         lives = lives_of(tree, rates)
         years = 20_000
-        rate(f"years by chance, {len(lives)} components", "25000", timed(lambda: play(tree, lives, years, seed=1), repeat), years)
+        size = f"years by chance, {len(lives)} components"
+        rate(size, "25000", timed(lambda: play(tree, lives, years, seed=1, compile=False), repeat), years)
+        if has_numba():
+            began_s = time.perf_counter()
+            play(tree, lives, 1, seed=1, compile=True)
+            print(f"compiled once, in {time.perf_counter() - began_s:.1f} s")
+            rate(f"{size}, compiled", "50000", timed(lambda: play(tree, lives, years, seed=1, compile=True), repeat), years)
         rate("cycles with biased failures", "", timed(lambda: rare(tree, lives, 5000, seed=1), repeat), 5000)
     return 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.predict import And, AtLeast, Event, FaultTree, Or
+from holdfast.predict import And, AtLeast, Event, FaultTree, Not, Or, Xor
 from holdfast.predict.biasing import rare
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.montecarlo import Life, Repair, Window, lives_of, play
@@ -95,3 +95,29 @@ def test_what_cannot_be_played_is_refused_by_name():
         play(tree, [Life(event="nobody", failures_per_h=1, repair=Repair("fixed", 1, 1))], 1, seed=1)
     with pytest.raises(ValueError, match="exponential repairs, and that of u0"):
         rare(tree, lives(tree, "fixed"), 10, seed=1)
+
+
+def test_compiled_years_are_the_same_years():
+    """Modules, a "not", windows that overlap, an event without a life, and repairs of every kind."""
+    kinds = ("exponential", "fixed", "uniform", "lognormal")
+    events = units(9)
+    tree = FaultTree(Or(
+        And(AtLeast(2, *events[:3]), Not(Event("elsewhere", 0.0))), And(Or(events[3], events[4]), Or(events[5], events[0])),
+        Xor(events[6], events[7], Event("always", 1.0)), events[8],
+    ))  # fmt: skip
+    lives = [Life(event=event.name, failures_per_h=FAILING, repair=Repair(kinds[index % 4], 20, 20 + index % 4))
+             for index, event in enumerate(events[:7])]
+    windows = [Window(events=("u7", "u0"), every_h=700, length_h=3),
+               Window(events=("u7", "u8"), every_h=900, length_h=9, first_h=50)]
+
+    plain, fast = (play(tree, lives, 5000, seed=9, windows=windows, compile=which) for which in (False, True))
+
+    assert list(fast.down_h) == pytest.approx(list(plain.down_h))
+    assert list(fast.outages) == list(plain.outages)
+    assert fast.outages.sum() > 5000
+
+
+def test_a_tree_that_cannot_fail_is_compiled_all_the_same():
+    tree = FaultTree(And(Event("never", 0.0), *units(1)))
+    life = [Life(event="u0", failures_per_h=FAILING, repair=Repair("fixed", 1, 1))]
+    assert play(tree, life, 10, seed=1, compile=True).down_h.sum() == 0

@@ -14,6 +14,7 @@ from holdfast.change.rollout import rollout
 from holdfast.change.version import Version, scaled, version, whole
 from holdfast.drills.asking import Asker
 from holdfast.drills.carry_out import Rollout
+from holdfast.drills.connections import connected
 from holdfast.drills.drill import CHANGES, Drill, actions_of, one
 from holdfast.drills.prepare import Known
 from holdfast.engines.catalogue import ENGINES
@@ -173,9 +174,18 @@ class Change:
             return f"{name} is in service"
         for balancer in balancers:
             question = ENGINES[balancer.engine].questions(balancer, self.after.topology).reached
-            if question and f"{instance.tier}/{instance.host}" in (await self.asker.word(question)).split():
+            if question is None:
+                if await self._connected(balancer, instance):
+                    return f"{balancer.name} is connected to {name}"
+            elif f"{instance.tier}/{instance.host}" in (await self.asker.word(question)).split():
                 return f"{balancer.name} sent requests to {name}"
         return ""
+
+    async def _connected(self, balancer: Instance, instance: Instance) -> bool:
+        """For balancers that keep to themselves whom they send to.  In a shared network everybody has the same address."""
+        at, by = (self.lab.blueprint.host(each.host).address for each in (instance, balancer))
+        ports = {self.site.port(port) for port in ENGINES[instance.engine].ports(instance.tier, self.after.topology)}
+        return await connected(self.lab, instance.host, at, ports, by="" if self.site.shares_network else by) > 0
 
     def _balancers(self, tier: str) -> list[Instance]:
         """Those in front of this tier that clients of the drill ask for pages."""

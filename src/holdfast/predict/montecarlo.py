@@ -1,4 +1,4 @@
-"""Years played by chance, in numpy (`holdfast[predict]`): for what has no closed form.
+"""Years played by chance, in numpy (`holdfast[predict]`), faster with numba (`holdfast[numba]`): for what has no closed form.
 
 Repairs of any distribution, maintenance windows, how a year's downtime is distributed, and the chance of missing an objective.
 Each year begins with all well.  Every failure and repair is a change of state; the tree is asked once for each different state.
@@ -15,6 +15,9 @@ from holdfast.predict.tree import FaultTree
 
 BATCH = 4000
 """Years at a time: what they need then fits the caches, and each sorting is short."""
+
+WORTH_COMPILING = 200_000
+"""Years from which on numba, where it is installed, saves more than the seconds that it takes to compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,11 @@ def numpy_or_refused() -> Any:
 
 def play(
     tree: FaultTree, lives: Sequence[Life], years: int, seed: int, windows: Sequence[Window] = (), year_h: float = YEAR_H,
+    compile: bool | None = None,
 ) -> Played:
     """So many years of the tree.  Events without a life keep to what their probability says only if it is 0 or 1.
+
+    compile: by numba; if not given, where it is installed and `years` make it worth while.  The same seed plays the same years.
 
     Raises ValueError for a life or window of an unknown event, and Refused where numpy is missing.
     """
@@ -101,10 +107,15 @@ def play(
     for name in [life.event for life in lives] + [event for window in windows for event in window.events]:
         if name not in known:
             raise ValueError(f"there is no event {name!r} in this tree")
+    if compile is None:
+        compile = years >= WORTH_COMPILING and sampling.has_numba()
+    elif compile and not sampling.has_numba():
+        raise Refused(Problem("numba is not installed", "holdfast.predict.montecarlo", "pip install 'holdfast[numba]'"))
+    batch = _compiled if compile else _batch
     rng = numpy.random.default_rng(seed)
     down, outages = [], []
     for start in range(0, years, BATCH):
-        found = _batch(numpy, rng, tree, lives, windows, min(BATCH, years - start), year_h)
+        found = batch(numpy, rng, tree, lives, windows, min(BATCH, years - start), year_h)
         down.append(found[0])
         outages.append(found[1])
     return Played(down_h=numpy.concatenate(down), outages=numpy.concatenate(outages), year_h=year_h)
@@ -127,6 +138,22 @@ def _batch(
     began[1:] &= ~(down[:-1] & (year[1:] == year[:-1]))
     hours = numpy.bincount(year, weights=lasts * down, minlength=years)
     return hours, numpy.bincount(year, weights=began & (lasts > 0), minlength=years)
+
+
+def _compiled(
+    numpy: Any, rng: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
+) -> tuple[Any, Any]:
+    from holdfast.predict import compiled
+
+    if (constant := tree.solved.constant) is not None:
+        return numpy.full(years, year_h if constant else 0.0), numpy.zeros(years)
+    changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
+    changes += [_planned(numpy, window, years, year_h) for window in windows]
+    number = {event.name: index for index, event in enumerate(tree.events)}
+    owners = [(number[life.event],) for life in lives] + [tuple(number[each] for each in window.events) for window in windows]
+    owned = {event for events in owners for event in events}
+    states = [probability > 0.5 and event not in owned for event, probability in enumerate(tree.numbers())]
+    return compiled.played(tree.solved, states, owners, changes, years)
 
 
 def _changes(numpy: Any, rng: Any, life: Life, years: int, year_h: float) -> tuple[Any, Any]:

@@ -22,6 +22,10 @@ def has_numpy() -> bool:
     return find_spec("numpy") is not None
 
 
+def has_numba() -> bool:
+    return find_spec("numba") is not None
+
+
 def lognormal(low: float, high: float, normal: Sequence[float]) -> list[float]:
     """Draws of a lognormal whose 5 % and 95 % points are low and high, from draws of the standard normal distribution.
 

@@ -11,6 +11,7 @@ from holdfast.engines.engine import Actions, Delay, Entry, Question, Questions, 
 from holdfast.engines.haproxy import balancing, learning
 from holdfast.engines.haproxy.render import CERTIFICATE, FILE, HEALTH_PATH, HEALTH_PORT, files
 from holdfast.engines.haproxy.settings import Settings
+from holdfast.engines.policy import policy
 from holdfast.engines.shared import has_own_config, if_offered, objection
 from holdfast.engines.tls import tls_of, tls_ports
 from holdfast.errors import Problem
@@ -47,10 +48,12 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     if has_own_config(tier, topology):
         return ()
     settings: Settings = topology.tiers[tier].settings
-    interval_s, timeout_s = settings.check_interval, settings.check_timeout
+    policies = [policy(tier, to, topology) for protocol, to in topology.tiers[tier].routes.items() if protocol == "http"]
+    interval_s = balancing.between_checks_s(any(each.ejection for each in policies), settings)
+    fast_s, timeout_s = settings.balance.check.fast_interval or settings.check_interval, settings.check_timeout
     retry_s = settings.balance.retry_after or settings.retry_after
-    fall, rise = settings.fall, settings.rise
-    out_s = fall * (interval_s + timeout_s)
+    fall, rise = settings.fall, max([settings.rise, *(balancing.rises(each, settings) for each in policies)])
+    out_s = interval_s + (fall - 1) * fast_s + fall * timeout_s
     alone = settings.balance.prefer_zone or bool(settings.balance.backups)
     queue_s = settings.connect_timeout if settings.balance.queue_timeout is None else settings.balance.queue_timeout
 
@@ -60,11 +63,11 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     return (
         # Without a connection a check fails after the shorter of `timeout connect` and `inter`.
         timer("out_silent", "a silent instance is taken out",
-              (fall - 1) * interval_s + fall * min(timeout_s, interval_s, settings.connect_timeout),
+              (fall - 1) * fast_s + fall * min(timeout_s, fast_s, settings.connect_timeout),
               out_s, "check_interval, check_timeout, fall", "inter, fall; timeout check"),
-        timer("out_refused", "an instance that says no is taken out", (fall - 1) * interval_s, fall * interval_s,
-              "check_interval, fall", "inter, fall"),
-        timer("in", "an instance is taken in", (rise - 1) * interval_s, rise * interval_s, "check_interval, rise",
+        timer("out_refused", "an instance that says no is taken out", (fall - 1) * fast_s, interval_s + (fall - 1) * fast_s,
+              "check_interval, fall", "inter, fastinter, fall"),
+        timer("in", "an instance is taken in", (rise - 1) * fast_s, rise * fast_s, "check_interval, rise",
               "downinter, rise"),
         # Backups are asked when no other server is left, so one that hangs alone is asked again until it is taken out.
         timer("ask_elsewhere", "a GET is asked of another host", retry_s, retry_s + 0.05 + (out_s if alone else 0.0),

@@ -12,6 +12,8 @@ from holdfast.topology.model import Topology
 
 PEERS = "balancers"
 PEERS_PORT = 10000
+COUNTED_S = 1.0
+"""Between two checks where failures are counted and nobody said otherwise: long enough for a handful of requests."""
 STRATEGIES = {
     "round_robin": ("roundrobin",), "least_connections": ("leastconn",), "random_two": ("random(2)",), "first": ("first",),
     "source": ("source",),
@@ -112,6 +114,17 @@ def _check(path: str, host: str, status: str) -> tuple[Line, ...]:
     )
 
 
+def between_checks_s(ejects: bool, settings: Settings) -> float:
+    """Of a server that is up.  Each good check forgets the failures that were counted before it (measured with 2.6)."""
+    return COUNTED_S if ejects and "check_interval" not in settings.model_fields_set else settings.check_interval
+
+
+def rises(policy: Policy, settings: Settings) -> int:
+    """Good checks until a server is taken in."""
+    fast_s = settings.balance.check.fast_interval or settings.check_interval
+    return max(settings.rise, math.ceil(policy.ejection.duration / fast_s)) if policy.ejection else settings.rise
+
+
 def observed(policy: Policy, settings: Settings) -> Line:
     """A server that keeps failing while its check says yes."""
     ejection = policy.ejection
@@ -121,12 +134,12 @@ def observed(policy: Policy, settings: Settings) -> Line:
             why="Three failed connections take a host out before its check does; wrong answers do not,\n"
                 "for those would be the same on every host.",
         )
-    fast_s = settings.balance.check.fast_interval or settings.check_interval
-    rise = max(settings.rise, math.ceil(ejection.duration / fast_s))
+    rise, inter_s = rises(policy, settings), between_checks_s(True, settings)
+    slower = ("inter", ms(inter_s)) if inter_s != settings.check_interval else ()
     return line(
-        "default-server", "observe", "layer7", "error-limit", ejection.failures, "on-error", "mark-down", "rise", rise,
-        why=f"{ejection.failures} failed connections or answers of 500 and above in a row take a host out; it is back after\n"
-            f"{rise} good checks. HAProxy knows no other way to keep it out, so that a lost host comes back no sooner either.",
+        "default-server", *slower, "observe", "layer7", "error-limit", ejection.failures, "on-error", "mark-down", "rise", rise,
+        why=f"{ejection.failures} failed connections or answers of 500 and above between two checks take a host out; it is back\n"
+            f"after {rise} good checks. HAProxy knows no other way to keep it out: a lost host comes back no sooner.",
     )
 
 

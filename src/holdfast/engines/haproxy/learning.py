@@ -18,8 +18,8 @@ def read_reached(status: int, body: bytes) -> str:
 
 
 def read_rotation(status: int, body: bytes) -> str:
-    """`UP`, or `UP 1/2` while it is about to change."""
-    return _servers_of(status, body, lambda row: row.get("status", "").startswith("UP"))
+    """`UP`, or `UP 1/2` while it is about to change; a server that nobody checks is always sent to."""
+    return _servers_of(status, body, lambda row: row.get("status", "").startswith(("UP", "no check")))
 
 
 def _servers_of(status: int, body: bytes, fits: Callable[[dict[str, str]], bool]) -> str:

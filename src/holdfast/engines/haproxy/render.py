@@ -1,6 +1,7 @@
 """haproxy.cfg: one frontend and one backend for each route, and a frontend on the host's own address for those who watch."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 
 from holdfast.blueprint import File, Site
@@ -11,7 +12,7 @@ from holdfast.engines.haproxy import balancing
 from holdfast.engines.haproxy.balancing import ms
 from holdfast.engines.haproxy.settings import Settings
 from holdfast.engines.intent import Balance
-from holdfast.engines.policy import RETRIES, policy
+from holdfast.engines.policy import RETRIES, Policy, policy
 from holdfast.engines.shared import notice
 from holdfast.topology.model import Instance, Topology
 
@@ -90,6 +91,13 @@ def _http(
     route: routing.Route, listen: str, instance: Instance, topology: Topology, site: Site
 ) -> tuple[Line, ...]:
     balance: Balance = topology.tiers[instance.tier].settings.balance
+    uses = policy(instance.tier, route.tier, topology)
+    anyone = f"{route.tier}-any"
+    otherwise: tuple[Line, ...] = ()
+    if uses.ejection:
+        otherwise = (line("use_backend", anyone, "if", "{", f"nbsrv({route.tier})", "eq", 0, "}", why=(
+            "Where all were taken out, or came back all at once, leaving them alone would help nobody:\n"
+            "whoever passes its check is asked.")),)  # fmt: skip
     return (
         line("frontend", "http", body=(
             line("mode", "http"),
@@ -100,9 +108,11 @@ def _http(
             line("timeout", "client", "30s"),
             line("option", "forwardfor"),
             *balancing.limited(balance, balancing.shares(instance.tier, topology)),
+            *otherwise,
             line("default_backend", route.tier),
         )),
-        _backend(route, instance, topology),
+        _backend(route, instance, topology, route.tier, uses),
+        *((_backend(route, instance, topology, anyone, replace(uses, ejection=None)),) if uses.ejection else ()),
     )
 
 
@@ -125,11 +135,11 @@ def _encrypted(listen: str, instance: Instance, topology: Topology, site: Site) 
     )
 
 
-def _backend(route: routing.Route, instance: Instance, topology: Topology) -> Line:
+def _backend(route: routing.Route, instance: Instance, topology: Topology, name: str, uses: Policy) -> Line:
     settings: Settings = topology.tiers[instance.tier].settings
-    balance, uses = settings.balance, policy(instance.tier, route.tier, topology)
+    balance = settings.balance
     upgraded = ("!upgraded",) if balance.websocket else ()
-    return line("backend", route.tier, body=(
+    return line("backend", name, body=(
         line("mode", "http"),
         *balancing.strategy(balance),
         *balancing.together(balance),
