@@ -179,7 +179,7 @@ def table(figures: Mapping[tuple[str, str], list[tuple[float, float]]], engines:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench_balancers")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=4, help="of each round")
     parser.add_argument("--engine", choices=tuple(NAMES), action="append")
     arguments = parser.parse_args()

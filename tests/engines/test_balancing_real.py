@@ -233,3 +233,16 @@ def test_the_only_server_of_the_own_zone_may_hang_and_no_visitor_waits_for_it(tm
         service.servers["web1"].status = "hang"
         found = service.asked(6)
     assert found["web2"] + found["web3"] == 6, found
+
+
+@pytest.mark.parametrize("engine", ["haproxy", "envoy"])
+def test_servers_that_were_all_left_alone_are_asked_all_the_same_and_serve_again_as_soon_as_they_can(tmp_path: Path, engine: str):
+    with running(engine, tmp_path, Uses(ejection={"failures": 2, "for": "60s"})) as service:
+        for server in service.servers.values():
+            server.status = "500"
+        assert service.asked(60)["status 500"] > 6
+        for server in service.servers.values():
+            server.status = "200"
+        time.sleep(0.5)
+        found = service.asked(20)
+    assert found["web1"] + found["web2"] + found["web3"] == 20

@@ -12,12 +12,16 @@ import numpy
 
 from holdfast.predict.solve import Solved
 
+PIECES = 64
+"""Of a year, into which its changes are put before they are sorted."""
+
 KNOWN = 1 << 16
 """States that are kept in mind: less than a megabyte."""
 
 
 def played(
     solved: Solved, states: Sequence[bool], owners: Sequence[Sequence[int]], changes: Sequence[tuple[Any, Any]], years: int,
+    year_h: float,
 ) -> tuple[Any, Any]:
     """(hours down, outages) of each year.
 
@@ -34,7 +38,7 @@ def played(
     owned = numpy.array([event for events in owners for event in events], dtype=numpy.int64)
     fixed = numpy.array([*states, *[False] * len(solved.parts)], dtype=numpy.int64)
     keys = numpy.random.default_rng(0).integers(1, 1 << 62, max(1, len(changes)), dtype=numpy.int64)
-    return _walked(year, at, who, firsts, owned, fixed, solved.events, starts, rows, keys, years)
+    return _walked(year, at, who, firsts, owned, fixed, solved.events, starts, rows, keys, years, year_h)
 
 
 @numba.njit
@@ -52,45 +56,54 @@ def _top(count: Any, events: int, starts: Any, rows: Any) -> bool:
 @numba.njit
 def _walked(
     year: Any, at: Any, who: Any, firsts: Any, owned: Any, fixed: Any, events: int, starts: Any, rows: Any, keys: Any, years: int,
+    year_h: float,
 ) -> tuple[Any, Any]:
     """What is down together is known by the exclusive or of its keys, and most of it comes again and again."""
-    begins = numpy.zeros(years + 1, numpy.int64)
+    places = numpy.zeros(years * PIECES + 1, numpy.int64)
+    piece = numpy.empty(len(year), numpy.int64)
     for index in range(len(year)):
-        begins[year[index] + 1] += 1
-    for index in range(years):
-        begins[index + 1] += begins[index]
-    order, place = numpy.empty(len(year), numpy.int64), begins[:-1].copy()
+        piece[index] = year[index] * PIECES + min(int(at[index] / year_h * PIECES), PIECES - 1)
+        places[piece[index] + 1] += 1
+    for index in range(years * PIECES):
+        places[index + 1] += places[index]
+    begins = places[::PIECES].copy()
+    moment_h, owner_of = numpy.empty(len(year)), numpy.empty(len(year), numpy.int64)
     for index in range(len(year)):
-        order[place[year[index]]] = index
-        place[year[index]] += 1
+        place = places[piece[index]]
+        places[piece[index]] += 1
+        moment_h[place], owner_of[place] = at[index], who[index]
     known, known_down = numpy.full(KNOWN, -1, numpy.int64), numpy.zeros(KNOWN, numpy.bool_)
     hours, outages = numpy.zeros(years), numpy.zeros(years)
     is_down, count = numpy.zeros(len(firsts) - 1, numpy.int64), fixed.copy()
     for number in range(years):
-        inside = order[begins[number] : begins[number + 1]]
-        inside = inside[numpy.argsort(at[inside], kind="mergesort")]
+        first, last = begins[number], begins[number + 1]
+        for index in range(first + 1, last):  # all but sorted
+            later_h, owner, place = moment_h[index], owner_of[index], index
+            while place > first and moment_h[place - 1] > later_h:
+                moment_h[place], owner_of[place] = moment_h[place - 1], owner_of[place - 1]
+                place -= 1
+            moment_h[place], owner_of[place] = later_h, owner
         is_down[:] = 0
         count[:] = fixed
         label, before, began_h = 0, False, 0.0
-        for step in range(len(inside)):
-            index = inside[step]
-            owner = who[index]
+        for index in range(first, last):
+            owner = owner_of[index]
             change = 1 - 2 * is_down[owner]
             is_down[owner] += change
             for each in range(firsts[owner], firsts[owner + 1]):
                 count[owned[each]] += change
             label ^= keys[owner]
-            is_last = step + 1 == len(inside)
-            if not is_last and at[inside[step + 1]] == at[index]:
+            is_last = index + 1 == last
+            if not is_last and moment_h[index + 1] == moment_h[index]:
                 continue  # what lasts no time is nothing that anybody saw
             slot = label % KNOWN
             if known[slot] != label:
                 known[slot], known_down[slot] = label, _top(count, events, starts, rows)
             now = known_down[slot]
             if before and (is_last or not now):
-                hours[number] += at[index] - began_h
+                hours[number] += moment_h[index] - began_h
             elif now and not before and not is_last:
-                began_h = at[index]
+                began_h = moment_h[index]
                 outages[number] += 1
             before = now
     return hours, outages

@@ -153,7 +153,7 @@ def _compiled(
     owners = [(number[life.event],) for life in lives] + [tuple(number[each] for each in window.events) for window in windows]
     owned = {event for events in owners for event in events}
     states = [probability > 0.5 and event not in owned for event, probability in enumerate(tree.numbers())]
-    return compiled.played(tree.solved, states, owners, changes, years)
+    return compiled.played(tree.solved, states, owners, changes, years, year_h)
 
 
 def _changes(numpy: Any, rng: Any, life: Life, years: int, year_h: float) -> tuple[Any, Any]:
