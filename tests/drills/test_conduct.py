@@ -213,3 +213,25 @@ def test_a_primary_on_a_host_that_goes_hands_over_before_it_stops_and_no_longer_
     assert led[-1].subject == "db1/patroni"
     assert led[-1].at_s < stopped_s + 0.25, "the observer looks four times a second"
     assert found.path("orders", fewer.name).outages == ()
+
+
+def test_a_drill_waits_until_every_balancer_sends_to_everybody(monkeypatch):
+    looks = iter([False] * 5)
+
+    async def later(*_) -> bool:
+        return next(looks, True)
+
+    monkeypatch.setattr("holdfast.drills.conduct.in_rotation", later)
+    waited = rehearse(KILL_WEB)
+    monkeypatch.undo()
+    assert waited.outcome("kill web")[0] == "done"
+    assert waited.one("drill.steady", "kill web").at_s > rehearse(KILL_WEB).one("drill.steady", "kill web").at_s
+
+
+def test_an_instance_that_no_balancer_takes_keeps_drills_from_beginning(monkeypatch):
+    async def never(instance, *_) -> bool:
+        return instance.name != "web2/command"
+
+    monkeypatch.setattr("holdfast.drills.conduct.in_rotation", never)
+    outcome = rehearse(KILL_WEB, KILL_DB).outcome("kill web")
+    assert outcome == ("unsteady", "not every balancer sends to web2/command")

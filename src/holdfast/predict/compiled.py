@@ -15,23 +15,25 @@ from holdfast.predict.solve import Solved
 PIECES = 64
 """Of a year, into which its changes are put before they are sorted."""
 
-KNOWN = 1 << 16
-"""States that are kept in mind: less than a megabyte."""
+KNOWN = 1 << 14
+"""States that are kept in mind: few enough for a cache, and a power of two."""
 
 
 def played(
-    solved: Solved, states: Sequence[bool], owners: Sequence[Sequence[int]], changes: Sequence[tuple[Any, Any]], years: int,
-    year_h: float,
+    solved: Solved, states: Sequence[bool], owners: Sequence[Sequence[int]], year_h: float, changes: Sequence[tuple[Any, Any]],
+    years: int,
 ) -> tuple[Any, Any]:
     """(hours down, outages) of each year.
 
     states: of each event, as long as nobody changes it.  owners: the events that go down and up with each row of changes.
     changes: (year, hour) of each row, a change to down and one to up in turn within a year.
     """
+    if solved.constant is not None:
+        return numpy.full(years, year_h if solved.constant else 0.0), numpy.zeros(years)
     each = [len(row) for row, _ in changes]
     year = numpy.concatenate([row for row, _ in changes]) if changes else numpy.empty(0, numpy.int64)
     at = numpy.concatenate([row for _, row in changes]) if changes else numpy.empty(0)
-    who = numpy.repeat(numpy.arange(len(changes)), each)
+    who = numpy.repeat(numpy.arange(len(changes), dtype=numpy.int32), each)
     starts = numpy.cumsum([0, *(len(part.rows) for part in solved.parts)])
     rows = numpy.array([row for part in solved.parts for row in part.rows], dtype=numpy.int64).reshape(-1, 3)
     firsts = numpy.cumsum([0, *(len(events) for events in owners)])
@@ -41,7 +43,7 @@ def played(
     return _walked(year, at, who, firsts, owned, fixed, solved.events, starts, rows, keys, years, year_h)
 
 
-@numba.njit
+@numba.njit(nogil=True)
 def _top(count: Any, events: int, starts: Any, rows: Any) -> bool:
     """Down the diagram of each part in turn; each is a variable of those behind it."""
     for part in range(len(starts) - 1):
@@ -53,21 +55,21 @@ def _top(count: Any, events: int, starts: Any, rows: Any) -> bool:
     return bool(count[-1] > 0)
 
 
-@numba.njit
+@numba.njit(nogil=True)
 def _walked(
     year: Any, at: Any, who: Any, firsts: Any, owned: Any, fixed: Any, events: int, starts: Any, rows: Any, keys: Any, years: int,
     year_h: float,
 ) -> tuple[Any, Any]:
     """What is down together is known by the exclusive or of its keys, and most of it comes again and again."""
-    places = numpy.zeros(years * PIECES + 1, numpy.int64)
-    piece = numpy.empty(len(year), numpy.int64)
+    places = numpy.zeros(years * PIECES + 1, numpy.int32)
+    piece, scale = numpy.empty(len(year), numpy.int32), PIECES / year_h
     for index in range(len(year)):
-        piece[index] = year[index] * PIECES + min(int(at[index] / year_h * PIECES), PIECES - 1)
+        piece[index] = year[index] * PIECES + min(int(at[index] * scale), PIECES - 1)
         places[piece[index] + 1] += 1
     for index in range(years * PIECES):
         places[index + 1] += places[index]
     begins = places[::PIECES].copy()
-    moment_h, owner_of = numpy.empty(len(year)), numpy.empty(len(year), numpy.int64)
+    moment_h, owner_of = numpy.empty(len(year)), numpy.empty(len(year), numpy.int32)
     for index in range(len(year)):
         place = places[piece[index]]
         places[piece[index]] += 1
@@ -96,7 +98,7 @@ def _walked(
             is_last = index + 1 == last
             if not is_last and moment_h[index + 1] == moment_h[index]:
                 continue  # what lasts no time is nothing that anybody saw
-            slot = label % KNOWN
+            slot = label & (KNOWN - 1)
             if known[slot] != label:
                 known[slot], known_down[slot] = label, _top(count, events, starts, rows)
             now = known_down[slot]

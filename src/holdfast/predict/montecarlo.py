@@ -4,8 +4,10 @@ Repairs of any distribution, maintenance windows, how a year's downtime is distr
 Each year begins with all well.  Every failure and repair is a change of state; the tree is asked once for each different state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from holdfast.errors import Problem, Refused
@@ -111,21 +113,31 @@ def play(
         compile = years >= WORTH_COMPILING and sampling.has_numba()
     elif compile and not sampling.has_numba():
         raise Refused(Problem("numba is not installed", "holdfast.predict.montecarlo", "pip install 'holdfast[numba]'"))
-    batch = _compiled if compile else _batch
     rng = numpy.random.default_rng(seed)
-    down, outages = [], []
-    for start in range(0, years, BATCH):
-        found = batch(numpy, rng, tree, lives, windows, min(BATCH, years - start), year_h)
-        down.append(found[0])
-        outages.append(found[1])
+    sizes = [min(BATCH, years - start) for start in range(0, years, BATCH)]
+    drawn = (_drawn(numpy, rng, lives, windows, size, year_h) for size in sizes)
+    if compile:
+        walk = _compiled(tree, lives, windows, year_h)
+        with ThreadPoolExecutor(1, "holdfast-years") as beside:  # walks one batch while the next one is drawn
+            found = [each.result() for each in [beside.submit(walk, *each) for each in zip(drawn, sizes, strict=True)]]
+    else:
+        found = [_batch(numpy, tree, lives, windows, year_h, *each) for each in zip(drawn, sizes, strict=True)]
+    down, outages = ([each[place] for each in found] for place in (0, 1))
     return Played(down_h=numpy.concatenate(down), outages=numpy.concatenate(outages), year_h=year_h)
 
 
-def _batch(
-    numpy: Any, rng: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
-) -> tuple[Any, Any]:
+def _drawn(
+    numpy: Any, rng: Any, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
+) -> list[tuple[Any, Any]]:
+    """(years, hours) of the changes of each life and each window."""
     changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
-    changes += [_planned(numpy, window, years, year_h) for window in windows]
+    return changes + [_planned(numpy, window, years, year_h) for window in windows]
+
+
+def _batch(
+    numpy: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], year_h: float,
+    changes: Sequence[tuple[Any, Any]], years: int,
+) -> tuple[Any, Any]:
     year = numpy.concatenate([each[0] for each in changes])
     at = numpy.concatenate([each[1] for each in changes])
     who = numpy.repeat(numpy.arange(len(changes)), [len(each[0]) for each in changes])
@@ -141,19 +153,15 @@ def _batch(
 
 
 def _compiled(
-    numpy: Any, rng: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
-) -> tuple[Any, Any]:
+    tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], year_h: float,
+) -> Callable[[Sequence[tuple[Any, Any]], int], tuple[Any, Any]]:
     from holdfast.predict import compiled
 
-    if (constant := tree.solved.constant) is not None:
-        return numpy.full(years, year_h if constant else 0.0), numpy.zeros(years)
-    changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
-    changes += [_planned(numpy, window, years, year_h) for window in windows]
     number = {event.name: index for index, event in enumerate(tree.events)}
     owners = [(number[life.event],) for life in lives] + [tuple(number[each] for each in window.events) for window in windows]
     owned = {event for events in owners for event in events}
     states = [probability > 0.5 and event not in owned for event, probability in enumerate(tree.numbers())]
-    return compiled.played(tree.solved, states, owners, changes, years, year_h)
+    return partial(compiled.played, tree.solved, states, owners, year_h)
 
 
 def _changes(numpy: Any, rng: Any, life: Life, years: int, year_h: float) -> tuple[Any, Any]:
