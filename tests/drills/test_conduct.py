@@ -221,7 +221,7 @@ def test_a_drill_waits_until_every_balancer_sends_to_everybody(monkeypatch):
     async def later(*_) -> bool:
         return next(looks, True)
 
-    monkeypatch.setattr("holdfast.drills.conduct.in_rotation", later)
+    monkeypatch.setattr("holdfast.drills.rotation.in_rotation", later)
     waited = rehearse(KILL_WEB)
     monkeypatch.undo()
     assert waited.outcome("kill web")[0] == "done"
@@ -232,6 +232,6 @@ def test_an_instance_that_no_balancer_takes_keeps_drills_from_beginning(monkeypa
     async def never(instance, *_) -> bool:
         return instance.name != "web2/command"
 
-    monkeypatch.setattr("holdfast.drills.conduct.in_rotation", never)
+    monkeypatch.setattr("holdfast.drills.rotation.in_rotation", never)
     outcome = rehearse(KILL_WEB, KILL_DB).outcome("kill web")
     assert outcome == ("unsteady", "not every balancer sends to web2/command")

@@ -18,7 +18,7 @@ from holdfast.drills.drill import CHANGES, Drill
 from holdfast.drills.hear import Hearing
 from holdfast.drills.observe import Observer
 from holdfast.drills.prepare import Known
-from holdfast.drills.rotation import in_rotation
+from holdfast.drills.rotation import all_in_rotation
 from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.strike import Strike
 from holdfast.drills.targets import NoTarget, resolve
@@ -147,7 +147,7 @@ class Conductor:
         )  # fmt: skip
         try:
             await self._steady(steady_limit_s)
-            await self._in_rotation(steady_limit_s)
+            await all_in_rotation(self.observer.instances, self._topology, self._asker, steady_limit_s)
         except TimeoutError as late:
             return self._over("unsteady", "; ".join(self._unsteady()) or str(late))
         self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
@@ -283,16 +283,6 @@ class Conductor:
             since_s = None
             while since_s is None or self._lab.now_s() - since_s < DWELL_S:
                 since_s = None if self._unsteady() else since_s or self._lab.now_s()
-                await asyncio.sleep(LOOK_S)
-
-    async def _in_rotation(self, limit_s: float) -> None:
-        """Every balancer sends to every instance: one that it has not taken back yet could not stand in for another.  Raises
-        TimeoutError, which says where that is not so."""
-        until_s = self._lab.now_s() + limit_s
-        for instance in self.observer.instances:
-            while not await in_rotation(instance, self._topology, self._asker):
-                if self._lab.now_s() > until_s:
-                    raise TimeoutError(f"not every balancer sends to {instance.name}")
                 await asyncio.sleep(LOOK_S)
 
     async def unsteady(self, limit_s: float) -> tuple[str, ...]:
