@@ -148,14 +148,11 @@ class Conductor:
         try:
             await self._steady(steady_limit_s)
             await all_in_rotation(self.observer.instances, self._topology, self._asker, steady_limit_s)
+            self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
+            await asyncio.sleep(0.0 if release else self._rng.uniform(0, slowest_timer_s(self._topology)))
+            await self._steady(steady_limit_s)  # what was steady before the wait may not be any more
         except TimeoutError as late:
             return self._over("unsteady", "; ".join(self._unsteady()) or str(late))
-        self._event("drill.steady", drill.name, after_s=self._lab.now_s() - began_s)
-        await asyncio.sleep(0.0 if release else self._rng.uniform(0, slowest_timer_s(self._topology)))
-        try:
-            await self._steady(steady_limit_s)  # what was steady before the wait may not be any more
-        except TimeoutError:
-            return self._over("unsteady", "; ".join(self._unsteady()))
         try:
             instances = resolve(drill, self.observer.instances, self.observer.standing.role, self._rng)
         except NoTarget as nobody:
