@@ -182,10 +182,12 @@ class Change:
         return ""
 
     async def _connected(self, balancer: Instance, instance: Instance) -> bool:
-        """For balancers that keep to themselves whom they send to.  In a shared network everybody has the same address."""
+        """For balancers that keep to themselves whom they send to.  In a shared network nobody's address tells who connects."""
+        if self.site.shares_network:
+            return False
         at, by = (self.lab.blueprint.host(each.host).address for each in (instance, balancer))
         ports = {self.site.port(port) for port in ENGINES[instance.engine].ports(instance.tier, self.after.topology)}
-        return await connected(self.lab, instance.host, at, ports, by="" if self.site.shares_network else by) > 0
+        return await connected(self.lab, instance.host, at, ports, by=by) > 0
 
     def _balancers(self, tier: str) -> list[Instance]:
         """Those in front of this tier that clients of the drill ask for pages."""

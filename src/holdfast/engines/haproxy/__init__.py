@@ -50,7 +50,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     settings: Settings = topology.tiers[tier].settings
     policies = [policy(tier, to, topology) for protocol, to in topology.tiers[tier].routes.items() if protocol == "http"]
     interval_s = balancing.between_checks_s(any(each.ejection for each in policies), settings)
-    fast_s, timeout_s = settings.balance.check.fast_interval or settings.check_interval, settings.check_timeout
+    fast_s, timeout_s = balancing.changing_s(settings), settings.check_timeout
     retry_s = settings.balance.retry_after or settings.retry_after
     fall, rise = settings.fall, max([settings.rise, *(balancing.rises(each, settings) for each in policies)])
     out_s = interval_s + (fall - 1) * fast_s + fall * timeout_s

@@ -119,10 +119,14 @@ def between_checks_s(ejects: bool, settings: Settings) -> float:
     return COUNTED_S if ejects and "check_interval" not in settings.model_fields_set else settings.check_interval
 
 
+def changing_s(settings: Settings) -> float:
+    """Between the checks of a server that is down, or about to change."""
+    return settings.balance.check.fast_interval or settings.check_interval
+
+
 def rises(policy: Policy, settings: Settings) -> int:
     """Good checks until a server is taken in."""
-    fast_s = settings.balance.check.fast_interval or settings.check_interval
-    return max(settings.rise, math.ceil(policy.ejection.duration / fast_s)) if policy.ejection else settings.rise
+    return max(settings.rise, math.ceil(policy.ejection.duration / changing_s(settings))) if policy.ejection else settings.rise
 
 
 def observed(policy: Policy, settings: Settings) -> Line:

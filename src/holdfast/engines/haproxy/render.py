@@ -47,7 +47,7 @@ def files(instance: Instance, topology: Topology, site: Site) -> Mapping[str, Fi
 
 def _common(instance: Instance, topology: Topology) -> tuple[Line, ...]:
     settings: Settings = topology.tiers[instance.tier].settings
-    fast_s = settings.balance.check.fast_interval or settings.check_interval
+    fast_s = balancing.changing_s(settings)
     named = (line("localpeer", instance.host),) if balancing.shares(instance.tier, topology) else ()
     return (
         line("global", body=(

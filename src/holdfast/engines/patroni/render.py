@@ -208,7 +208,7 @@ def _set_password(instance: Instance, topology: Topology, site: Site) -> str:
         "#!/bin/sh",
         *comments,
         "# Gives the application's user the password that patroni.env has now. Run it on the primary, as the user of PostgreSQL.",
-        "# Passwords come from that file and travel in the environment: `ps` shows none, and this session logs no statement.",
+        "# Passwords come from that file and travel in the environment: `ps` shows none, and what runs here logs no statement.",
         "set -eu",
         "of() {",
         f"    sed -n \"s/^$1=//p\" {shlex.quote(site.path(host, ENVIRONMENT))} | sed 's/^\"\\(.*\\)\"$/\\1/'",

@@ -113,7 +113,7 @@ class PostgresSeats:
         until_s = time.monotonic() + limit_s
         if self._session is None:
             self._connect(until_s)
-        # From here on the server ends this session when it hears nothing for so long.
+        # From here on the server ends the connection when it hears nothing for so long.
         self._ask("select set_config('idle_session_timeout', $1, false)", f"{ceil(ttl_s * 1000)}", until_s=until_s)
         for seat, key in enumerate(self._keys):
             if self._seat in (None, seat):

@@ -3,7 +3,7 @@
 # Addresses, ports and paths are those of production: this file is safe to copy there.
 # Change topology.yaml and render again rather than editing here.
 # Gives the application's user the password that patroni.env has now. Run it on the primary, as the user of PostgreSQL.
-# Passwords come from that file and travel in the environment: `ps` shows none, and this session logs no statement.
+# Passwords come from that file and travel in the environment: `ps` shows none, and what runs here logs no statement.
 set -eu
 of() {
     sed -n "s/^$1=//p" /etc/patroni/patroni.env | sed 's/^"\(.*\)"$/\1/'
