@@ -92,7 +92,7 @@ def _http(
 ) -> tuple[Line, ...]:
     balance: Balance = topology.tiers[instance.tier].settings.balance
     uses = policy(instance.tier, route.tier, topology)
-    anyone = f"{route.tier}-any"
+    anyone = f"{route.tier}.any"  # no tier has a dot in its name
     otherwise: tuple[Line, ...] = ()
     if uses.ejection:
         otherwise = (line("use_backend", anyone, "if", "{", f"nbsrv({route.tier})", "eq", 0, "}", why=(
