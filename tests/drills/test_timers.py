@@ -4,7 +4,7 @@ from pathlib import Path
 
 from holdfast.cli.service import sensible
 from holdfast.drills.drill import Drill
-from holdfast.drills.timers import involved, timer_s
+from holdfast.drills.timers import aftermath_s, involved, timer_s
 
 CLASSIC = sensible(str(Path(__file__).parents[2] / "examples" / "classic"))
 
@@ -24,3 +24,10 @@ def test_the_widest_timer_of_each_tier_is_added_up():
     database = timer_s(Drill(fault="kill", tier="db", target="primary"), CLASSIC)
     assert 0 < web < 1
     assert 2 < database < 15
+
+
+def test_a_clock_that_went_back_is_waited_for_until_the_lease_would_be_over():
+    lease_s = CLASSIC.tiers["db"].settings.ttl
+    assert aftermath_s(Drill(fault="clock_skew", tier="db", target="primary"), CLASSIC) >= lease_s
+    assert aftermath_s(Drill(fault="freeze", tier="db", target="primary"), CLASSIC) == 0
+    assert aftermath_s(Drill(fault="clock_skew", tier="web", target="one"), CLASSIC) < 1

@@ -22,7 +22,7 @@ from holdfast.drills.rotation import all_in_rotation
 from holdfast.drills.steady import LOOK_S, first_redundancy
 from holdfast.drills.strike import Strike
 from holdfast.drills.targets import NoTarget, resolve
-from holdfast.drills.timers import slowest_timer_s
+from holdfast.drills.timers import aftermath_s, slowest_timer_s
 from holdfast.drills.verify import printed, verified
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Refused
@@ -238,6 +238,7 @@ class Conductor:
     async def _recover(self, drill: Drill) -> tuple[str, str]:
         """Redundancy first, then calm, then the audit.  A service that does not stand again was not mended."""
         outcome = ("done", "")
+        await asyncio.sleep(aftermath_s(drill, self._topology))
         try:
             await self._steady(REDUNDANCY_LIMIT_S)
         except TimeoutError:

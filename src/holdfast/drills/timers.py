@@ -2,6 +2,7 @@
 
 from holdfast.drills.drill import ZONE, Drill
 from holdfast.engines.catalogue import ENGINES
+from holdfast.faults.catalogue import FAULTS
 from holdfast.topology.model import Topology
 
 LONGEST_WAIT_S = 10.0
@@ -26,6 +27,14 @@ def involved(drill: Drill, topology: Topology) -> tuple[str, ...]:
 def _widest_s(tier: str, topology: Topology) -> float:
     delays = ENGINES[topology.tiers[tier].engine].delays(tier, topology)
     return max((delay.high_s - delay.low_s for delay in delays if delay.kind == "timer"), default=0.0)
+
+
+def aftermath_s(drill: Drill, topology: Topology) -> float:
+    """How long after its mending the drill's fault may still begin to do harm: all timers of its tier, one after the other."""
+    if not FAULTS[drill.fault].outlasts:
+        return 0.0
+    delays = ENGINES[topology.tiers[drill.tier].engine].delays(drill.tier, topology)
+    return sum(delay.high_s for delay in delays if delay.kind == "timer")
 
 
 def slowest_timer_s(topology: Topology) -> float:

@@ -17,12 +17,13 @@ class Skew(Settings):
     """It goes slow, not fast: it shows an earlier time."""
 
 
-@fault(needs="clock", of_process=True, program="libfaketime", settings=Skew)
+@fault(needs="clock", of_process=True, program="libfaketime", settings=Skew, outlasts=True)
 async def clock_skew(lab: Lab, target: Target) -> AsyncIterator[Struck]:
     """The wall clock that the program sees jumps, and jumps back when mended; time that is only measured (monotonic) goes on.
 
     Of the struck tier's programs alone: what else runs on the host keeps its time.  In a run with such a drill all programs of
     the tier are started with libfaketime, which answers them when they ask for the time; programs in Go do not ask it.
+    A clock that goes back when it is mended can stop a loop that sleeps until the time of before; its lease then runs out.
 
     {fault: clock_skew, tier: web, target: one, by: 1h}      {fault: clock_skew, tier: db, target: primary, by: 10s, late: true}
     """

@@ -125,6 +125,7 @@ class Fault:
     of_process: it strikes programs; else it strikes hosts.
     settings: what the user may write besides.
     mend_limit_s: how long mending may take.
+    outlasts: what it does may begin once it is mended, as late as all timers of the struck tier are over.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Fault:
     summary: str
     settings: type[Settings]
     mend_limit_s: float = 30.0
+    outlasts: bool = False
     strike: Callable[[Lab, Target], AbstractAsyncContextManager[Struck]] = field(repr=False)
     also: Callable[[Any], tuple[str, ...]] = field(repr=False, default=lambda settings: ())
     program: str = ""
@@ -149,13 +151,14 @@ Steps = Callable[[Lab, Target], AsyncIterator[Struck]]
 def fault(
     *, needs: str, planned: bool = False, of_process: bool = False, settings: type[Settings] = Settings,
     also: Callable[[Any], tuple[str, ...]] = lambda settings: (), program: str = "", mend_limit_s: float = 30.0,
+    outlasts: bool = False,
 ) -> Callable[[Steps], Fault]:
     def made(function: Steps) -> Fault:
         assert function.__doc__, "a fault shows in its docstring the YAML that a user would write"
         return Fault(
             name=function.__name__, needs=needs, planned=planned, of_process=of_process, settings=settings,
             summary=function.__doc__.strip().splitlines()[0], strike=asynccontextmanager(function), also=also, program=program,
-            mend_limit_s=mend_limit_s,
+            mend_limit_s=mend_limit_s, outlasts=outlasts,
         )  # fmt: skip
 
     return made
