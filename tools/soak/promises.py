@@ -18,8 +18,13 @@ from tools.soak.running import result
 INSIDE = 0.95
 FACTOR, SLACK_S = 1.3, 1.0
 SEEDS = (1, 2, 3, 4, 5)
+STRIKES = {"killed database": 3}
+"""How often each drill of a group is struck in each trial, 1 otherwise.  How far its member's loop is from its next turn decides
+what a killed primary costs: of five strikes all are below two thirds of a turn once in eight times, and the bound is then held to
+what is not the longest; of fifteen, once in six hundred."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "database": ("kill db postgres", "switchover db", "power_cut db", "reboot db"),
+    "killed database": ("kill db postgres",),
+    "database": ("switchover db", "power_cut db", "reboot db"),
     "silent database": ("freeze db", "isolate db", "power_cut zone c"),
     "web": ("kill web", "freeze web", "hang web", "crash_loop web", "slow_answers web", "alive_but_wrong web"),
     "balancer": ("power_cut entry", "kill entry", "reload entry", "kill etcd", "rolling_restart web"),
@@ -61,7 +66,8 @@ def promised(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def attempt(trial: str, folder: Path) -> Outcome:
     group, _, seed = trial.partition("; seed ")
     only = [word for name in GROUPS[group] for word in ("--only", name)]
-    words = ("drill", EXAMPLES / "classic", "--suite", "standard", *only, "--seed", seed, "--runs", folder / "runs")
+    words = ("drill", EXAMPLES / "classic", "--suite", "standard", *only, "--seed", seed, "--runs", folder / "runs",
+             "--repeat", STRIKES.get(group, 1))
     _, told, err = result(folder, *words, limit_s=280)
     outcome = outcome_of(told)
     if not outcome.figures["promises"]:

@@ -16,7 +16,7 @@ from holdfast.runtime import breaker_judge as judge
 from holdfast.runtime.breaker_blocks import Ready, Way, entered, entered_by_with, left
 from holdfast.runtime.breaker_eras import Counting, HalfOpen, Standing, check_state, next_wait_s
 from holdfast.runtime.breaker_permit import Permit
-from holdfast.runtime.breaker_settings import BreakerSettings
+from holdfast.runtime.breaker_settings import BreakerSettings, check_given, check_settings
 from holdfast.runtime.breaker_windows import counter, one_step, value_of
 from holdfast.runtime.breaker_wrap import acall, call, wrapped
 from holdfast.runtime.errors import CircuitOpenError
@@ -59,8 +59,11 @@ class CircuitBreaker:
         random: Random | None = None,
         lock_free: bool | None = None,
     ) -> None:
+        settings = BreakerSettings() if settings is None else settings
+        check_settings(settings)
+        check_given(clock=clock, random=random, lock_free=lock_free)
         self.name = name
-        self._settings = BreakerSettings() if settings is None else settings
+        self._settings = settings
         self._clock = clock
         self._random = random
         self._lock = new_lock()
@@ -121,6 +124,7 @@ class CircuitBreaker:
     def configure(self, settings: BreakerSettings) -> None:
         """New settings, while calls run.  A closed breaker begins an empty window; an open or half-open one keeps to the old ones
         until its next change of state, so that a round of trials never has more than it was promised."""
+        check_settings(settings)
         news: list[dict[str, Any]] = []
         with self._lock:
             self._settings = settings

@@ -36,6 +36,7 @@ class Ready:
         yield  # makes this a generator
 
 
+_BY_HAND = frozenset({"__enter__", "__aenter__"})  # names in the code of whoever enters by them, and not by a `with` statement
 LEFT = Ready(False)  # what `async with` is told at its end: the exception goes on
 
 
@@ -68,15 +69,16 @@ def entered_by_with(breaker: CircuitBreaker, frame: FrameType) -> None:
 
 
 def left(breaker: CircuitBreaker, frame: FrameType, kind: Any, error: BaseException | None, trace: Any) -> bool:
-    permit = breaker._inside.pop(frame, None) or _entered_elsewhere(breaker, frame)
+    permit = breaker._inside.pop(frame, None) or _entered_elsewhere(breaker, frame, handed_on=True)
     if permit is None:
         raise RuntimeError("a circuit breaker was left that had not been entered")
     _end(breaker, permit, frame, error)
     return False
 
 
-def left_in(era: Era, frame: FrameType, error: BaseException | None) -> None:
-    """Out of a block of that era, when others are inside or an exception comes out."""
+def left_in(era: Era, frame: FrameType, error: BaseException | None, keeps_all: bool = False) -> None:
+    """Out of a block of that era, when others are inside or an exception comes out.  An era that `keeps_all` has let in nobody
+    whom it does not find: who leaves by hand may have come in before that era, and counts nothing in it."""
     breaker = era.breaker()
     if breaker is None:
         return  # it was made for this block alone: nobody can ask what it counted
@@ -84,6 +86,8 @@ def left_in(era: Era, frame: FrameType, error: BaseException | None) -> None:
     names = frame.f_code.co_names
     if permit is None and breaker._inside and ("__exit__" in names or "__aexit__" in names):  # by hand, in no `with` statement
         permit = _entered_elsewhere(breaker, frame)
+    if permit is None and keeps_all:
+        return
     if permit is None:  # the era was plain: nobody asks how long it took
         permit = Permit(breaker, era, breaker._clock())
     _end(breaker, permit, frame, error)
@@ -98,13 +102,16 @@ def _end(breaker: CircuitBreaker, permit: Permit, frame: FrameType, error: BaseE
         permit.raised(error)
 
 
-def _entered_elsewhere(breaker: CircuitBreaker, frame: FrameType) -> Permit | None:
-    """Entered by one function and left by another, as contextlib.ExitStack does: both are methods of the same object."""
+def _entered_elsewhere(breaker: CircuitBreaker, frame: FrameType, handed_on: bool = False) -> Permit | None:
+    """Entered by one function and left by another, as contextlib.ExitStack does: both are methods of the same object, unless it
+    was `handed_on` by `pop_all`.  A `with` statement leaves what it entered itself: nobody may take its call from it."""
     inside: dict[Any, Any] = breaker._inside
     owner = frame.f_locals.get("self")
-    waiting = list(inside)
-    of_owner = [key for key in waiting if owner is not None and key.f_locals.get("self") is owner]
-    for key in (*reversed(of_owner), *reversed(waiting)):
+    by_hand = [key for key in list(inside) if not _BY_HAND.isdisjoint(key.f_code.co_names)]
+    owners = [key.f_locals.get("self") for key in by_hand]
+    of_owner = [key for key, its in zip(by_hand, owners, strict=True) if owner is not None and its is owner]
+    of_nobody = [key for key, its in zip(by_hand, owners, strict=True) if handed_on or owner is None or its is None]
+    for key in (*reversed(of_owner), *reversed(of_nobody)):
         permit: Permit | None = inside.pop(key, None)  # None: another thread has left by it meanwhile
         if permit is not None:
             return permit

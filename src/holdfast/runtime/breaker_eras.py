@@ -33,7 +33,8 @@ STATES = ("closed", "open", "half_open", "forced_open", "disabled", "metrics_onl
 def check_state(state: str, for_s: float | None) -> None:
     if state not in STATES:
         raise ValueError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
-    if for_s is not None and not (state == "open" and 0 < for_s < inf):
+    good = isinstance(for_s, int | float) and not isinstance(for_s, bool) and state == "open" and 0 < for_s < inf
+    if for_s is not None and not good:
         raise ValueError(f"for_s is {for_s!r} with {state}; it must be a finite number above 0, and only with open")
 
 
@@ -46,11 +47,11 @@ class _Blocks:
     inside: dict[object, Any]
 
     def left(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
-        left_in(self, _getframe(1), error)  # type: ignore[arg-type]
+        left_in(self, _getframe(1), error, keeps_all=True)  # type: ignore[arg-type]
         return False
 
     def aleft(self, kind: object, error: BaseException | None, trace: object) -> Awaitable[Literal[False]]:
-        left_in(self, _getframe(1), error)  # type: ignore[arg-type]
+        left_in(self, _getframe(1), error, keeps_all=True)  # type: ignore[arg-type]
         return LEFT
 
 

@@ -23,8 +23,9 @@ def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
         return _of_group(settings, error)
     if not isinstance(error, Exception):
         # CancelledError, GeneratorExit, KeyboardInterrupt, trio.Cancelled: somebody stopped the call; it says nothing of the
-        # callee.
-        return "failure" if type(error).__name__ == "CancelledError" and _our_deadline_passed() else "ignored"
+        # callee.  Nor does our own deadline, where the call still waited for a slot or its turn (`begun` is False then).
+        late = type(error).__name__ == "CancelledError" and getattr(error, "begun", True) and _our_deadline_passed()
+        return "failure" if late else "ignored"
     late = isinstance(error, Rejected) and isinstance(error, TimeoutError)  # our own deadline
     if isinstance(error, Rejected) and not (late and getattr(error, "begun", True)):
         return "ignored"  # a policy within refused: the callee was not asked

@@ -104,9 +104,9 @@ class BreakerSettings:
         """Settings out of a configuration file; `others` are what a file cannot say (predicates).
 
         Every setting by its name.  Those that end in `_s` also without it, then with a unit: `open: 10s`.  Rates may be "50%".
-        A `breaker:` entry holds the settings when the mapping is a whole policy, such as a topology's `uses: {db: {timeout: 2s,
-        retries: 1, breaker: {...}}}`; what else a policy holds belongs to others (`policies_from` makes all of
-        them).  ValueError for any other name.
+        What a topology says of a use (`uses: {db: {timeout: 2s, retries: 1}}`) fits as it is: what is no breaker's belongs to
+        others (`policies_from` makes all of them).  Where a file of your own holds both, the breaker's settings stand inside of a
+        `breaker:` entry.  ValueError for any other name.
         """
         from holdfast.runtime.breaker_mapping import taken_from
 
@@ -134,6 +134,22 @@ class BreakerSettings:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_made, (dict(zip(BreakerSettings.__slots__, _values(self), strict=True)),))
+
+
+def check_settings(settings: object, name: str = "settings") -> None:
+    if not isinstance(settings, BreakerSettings):
+        hint = "BreakerSettings.from_mapping makes them of a mapping"
+        raise ValueError(f"{name} is {settings!r}; it must be BreakerSettings ({hint})")
+
+
+def check_given(*, clock: object, random: object = None, lock_free: object = None) -> None:
+    """What a breaker, or a registry of them, is made of besides its settings."""
+    if not callable(clock):
+        raise ValueError(f"clock is {clock!r}; it must be a function that gives seconds, such as time.monotonic")
+    if random is not None and not callable(getattr(random, "random", None)):
+        raise ValueError(f"random is {random!r}; it must be a random.Random, or None")
+    if lock_free is not None and not isinstance(lock_free, bool):
+        raise ValueError(f"lock_free is {lock_free!r}; it must be True, False or None")
 
 
 def _made(values: dict[str, Any]) -> BreakerSettings:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-_GENERATOR, _COROUTINE_FUNCTION, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of a code object, as in the module inspect
+# Flags of a code object, as in the module inspect; a generator that `types.coroutine` has marked is awaited as a coroutine is.
+_GENERATOR, _COROUTINE_FUNCTION, _MARKED_AWAITABLE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 
 
 async def _nothing() -> None:
@@ -41,7 +42,7 @@ def wrapped(breaker: CircuitBreaker, function: Callable[P, R]) -> Callable[P, R]
         raise TypeError(f"{function!r} is not a function")
     flags = _flags(function)
     wrapper: Any
-    if flags & _COROUTINE_FUNCTION:
+    if flags & (_COROUTINE_FUNCTION | _MARKED_AWAITABLE):
         wrapper = _of_coroutine(breaker, function)
     elif flags & _ASYNC_GENERATOR:
         wrapper = _of_async_generator(breaker, function)
@@ -68,12 +69,12 @@ def _flags(function: Any) -> int:
 
 
 def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
-    clock, arity = breaker._clock, arity_of(function)
+    arity = arity_of(function)
 
     def wrapper(a: Any, b: Any, c: Any) -> Any:
         era: Any = breaker._era
         if not era.plain:
-            started_s = clock()  # before the admission, here and below: a clock that raises must not take a trial with it
+            started_s = breaker._clock()  # before the admission, here and below: one that raises must not take a trial with it
             if not era.timed:
                 if era.refuses and (left_s := era.until_s - started_s) > 0.0:  # as _admit does
                     next(breaker._rejected)
@@ -89,7 +90,7 @@ def _of_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Any:
                 raise
             if type(result) is _Coroutine:
                 return _later(breaker, era, started_s, result)
-            if era.timed and (now_s := clock()) - started_s < era.slow_s and (era.endless or now_s < era.fast_until_s):
+            if era.timed and (now_s := breaker._clock()) - started_s < era.slow_s and (era.endless or now_s < era.fast_until_s):
                 for _ in era.fast:
                     return result
             breaker._returned(era, result, started_s)

@@ -68,10 +68,10 @@ def has_passed() -> bool:
 
 
 def check_deadline() -> None:
-    """For loops in plain code: raises DeadlineExceeded once the time is over."""
+    """For loops in plain code: raises DeadlineExceeded once the time is over; nobody blames the loser of a race for it."""
     limit = _CURRENT.get()
     if limit is not None and limit.left_s() <= 0.0:
-        raise DeadlineExceeded("the deadline has passed")
+        raise DeadlineExceeded("the deadline has passed", begun=has_passed())
 
 
 class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`

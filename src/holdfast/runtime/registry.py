@@ -9,7 +9,8 @@ from __future__ import annotations
 from time import monotonic
 
 from holdfast.runtime.breaker import CircuitBreaker
-from holdfast.runtime.breaker_settings import BreakerSettings
+from holdfast.runtime.breaker_settings import BreakerSettings, check_given, check_settings
+from holdfast.runtime.breaker_tell import checked_kinds
 from holdfast.runtime.locks import new_lock
 
 TYPE_CHECKING = False
@@ -42,10 +43,13 @@ class BreakerRegistry:
     ) -> None:
         if not isinstance(at_most, int) or isinstance(at_most, bool) or at_most < 1:
             raise ValueError(f"at_most is {at_most!r}; it must be a whole number from 1")
-        self._settings = BreakerSettings() if settings is None else settings
+        settings = BreakerSettings() if settings is None else settings
+        _check(settings, own)
+        check_given(clock=clock, random=random)
+        self._settings = settings
         self._own = dict(own or {})
         self._at_most = at_most
-        self._listeners = tuple(listeners)
+        self._listeners = tuple((listener, tuple(checked_kinds(listener, kinds))) for listener, kinds in listeners)
         self._clock = clock
         self._random = random
         self._lock = new_lock()
@@ -76,14 +80,16 @@ class BreakerRegistry:
 
     def configure(self, settings: BreakerSettings, *, own: Mapping[Hashable, BreakerSettings] | None = None) -> None:
         """New settings for all, while calls run; `own` replaces the settings of keys when given."""
+        _check(settings, own)
         with self._lock:
             self._settings = settings
             self._own = self._own if own is None else dict(own)
-            wanted = [(breaker, self._own.get(key, settings)) for key, breaker in self._breakers.items()]
-        # Without the lock: this calls listeners, and they may use the registry.
-        for breaker, its_own in wanted:
-            if breaker.settings != its_own:
-                breaker.configure(its_own)
+            breakers = tuple(self._breakers.items())
+        # Without the lock: this calls listeners, and they may use the registry.  Asked anew after each change, because another
+        # thread may have configured the registry meanwhile: whoever is last leaves what is wanted now.
+        for key, breaker in breakers:
+            while breaker.settings != (wanted := self._own.get(key, self._settings)):
+                breaker.configure(wanted)
 
     def _made(self, key: Hashable) -> CircuitBreaker:
         settings = self._own.get(key, self._settings)
@@ -101,3 +107,9 @@ class BreakerRegistry:
                 break
         closed = [key for key in oldest if self._breakers[key].state == "closed"]
         self._breakers.pop((closed or oldest)[0])
+
+
+def _check(settings: BreakerSettings, own: Mapping[Hashable, BreakerSettings] | None) -> None:
+    check_settings(settings)
+    for key, its_own in (own or {}).items():
+        check_settings(its_own, f"own of {key!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, ExitStack
+from queue import SimpleQueue
+from threading import Thread
 from types import coroutine
 from typing import Any
 
@@ -72,6 +74,49 @@ def function(breaker: CircuitBreaker) -> Callable[[], Any]:
         await _pause()
 
     return breaker(lambda: work())
+
+
+def plain_function(breaker: CircuitBreaker) -> Callable[[], Any]:
+    return _held_in_a_thread(lambda inner: breaker(inner)())
+
+
+def call(breaker: CircuitBreaker) -> Callable[[], Any]:
+    return _held_in_a_thread(lambda inner: breaker.call(inner))
+
+
+def _held_in_a_thread(guarded: Callable[[Callable[[], None]], None]) -> Callable[[], Any]:
+    """A plain function can be held in its middle only where another thread runs it.  One runs at a time: nothing races."""
+
+    def work() -> Generator[None, None, None]:
+        news: SimpleQueue[tuple[str, BaseException | None]] = SimpleQueue()
+        orders: SimpleQueue[BaseException | None] = SimpleQueue()
+
+        def inner() -> None:
+            news.put(("begun", None))
+            if (error := orders.get(timeout=20.0)) is not None:
+                raise error
+
+        def whole() -> None:
+            try:
+                guarded(inner)
+            except BaseException as error:
+                news.put(("over", error))
+            else:
+                news.put(("over", None))
+
+        Thread(target=whole, daemon=True).start()
+        if (told := news.get(timeout=20.0))[1] is not None:  # not let in
+            raise told[1]
+        order = None
+        try:
+            yield
+        except BaseException as error:
+            order = error
+        orders.put(order)
+        if (came_out := news.get(timeout=20.0)[1]) is not None:
+            raise came_out
+
+    return work
 
 
 def coroutine_function(breaker: CircuitBreaker) -> Callable[[], Any]:
@@ -169,7 +214,7 @@ Started = Callable[[], Generator[Any, Any, Any] | Awaitable[Any]]
 STYLES: dict[str, Callable[[CircuitBreaker], Started]] = {
     style.__name__: style
     for style in (
-        function, coroutine_function, acall, generator, async_generator, with_block, async_with_block, exit_stack,
-        async_exit_stack, permit, permit_block,
+        function, plain_function, call, coroutine_function, acall, generator, async_generator, with_block, async_with_block,
+        exit_stack, async_exit_stack, permit, permit_block,
     )
 }  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -116,3 +119,80 @@ def test_a_block_within_an_older_one_of_the_same_function_counts_in_the_era_in_w
             pass
         assert calls_now(0) == 31
     assert (calls_now(0), breaker._inside) == (31, {})
+
+
+def entered(*blocks: Delegating) -> None:
+    for each in blocks:
+        each.__enter__()
+
+
+def left(*blocks: Delegating) -> None:
+    for each in blocks:
+        each.__exit__(None, None, None)
+
+
+def opened_and_waited_out(breaker: CircuitBreaker) -> None:
+    breaker.switch_to("open", for_s=1e-9)
+    time.sleep(1e-6)
+
+
+def test_a_stack_that_was_handed_on_does_not_end_the_trial_of_another() -> None:
+    breaker = CircuitBreaker(settings=TOUCHY)
+
+    def connected() -> ExitStack:
+        with ExitStack() as stack:
+            stack.enter_context(breaker)
+            return stack.pop_all()
+
+    stack = connected()
+    opened_and_waited_out(breaker)
+    def trial() -> None:
+        with breaker:
+            stack.close()
+            assert (breaker.state, breaker.snapshot().in_flight) == ("half_open", 1)
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        trial()
+    assert (breaker.state, breaker._inside) == ("open", {})
+
+
+def test_whoever_leaves_by_hand_takes_nobodys_trial_and_counts_in_no_round_that_did_not_let_it_in() -> None:
+    breaker = CircuitBreaker(settings=TOUCHY.replace(trials=5, trials_at_once=2, full_round=True, failure_rate=1.0))
+    for _ in range(5):
+        breaker.call(int)
+    early = [Delegating(breaker) for _ in range(3)]
+    entered(*early)
+    opened_and_waited_out(breaker)
+    trial = Delegating(breaker)
+    entered(trial)
+    with breaker:
+        left(*early)
+        seen = breaker.snapshot()
+        assert (seen.state, seen.in_flight, seen.calls) == ("half_open", 2, 0)
+    left(trial)
+    seen = breaker.snapshot()
+    assert (seen.state, seen.in_flight, seen.calls, breaker._inside) == ("half_open", 0, 2, {})
+
+
+def test_a_function_that_leaves_something_else_by_hand_does_not_take_the_call_of_a_generator() -> None:
+    breaker = CircuitBreaker(settings=TOUCHY)
+    lock = Lock()
+
+    def held() -> Iterator[None]:
+        with breaker:
+            yield
+
+    def other() -> None:
+        with breaker:
+            lock.acquire()
+            lock.__exit__(None, None, None)
+
+    first = held()
+    next(first)
+    for _ in range(5):
+        breaker.call(int)  # from here on a block needs no record
+    other()
+    assert len(breaker._inside) == 1
+    first.close()
+    assert breaker._inside == {}
