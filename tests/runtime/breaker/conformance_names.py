@@ -2,8 +2,9 @@
 a deviation, or `none: ` and why a Python breaker has nothing to compare.
 
 The files that were read stand as comments.  Left out as whole files: tests of builders and of objects that switch a breaker by
-hand from outside (Polly's ManualControl and pipeline builder), of the inner counters (Polly's single metrics, gobreaker's counter),
-and of state that several processes share (gobreaker's distributed breaker): ours is tested with Redis in test_breaker_extras.
+hand from outside (Polly's ManualControl and pipeline builder), of the inner counters (Polly's single metrics, gobreaker's
+counter), and of state that several processes share (gobreaker's distributed breaker): ours is tested with Redis in
+test_breaker_extras.
 
 Names are those of the versions that were read: resilience4j of 2019 to 2026, Polly 8, gobreaker v2, failsafe-go 0.6.
 """
