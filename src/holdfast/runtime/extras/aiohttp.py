@@ -29,6 +29,14 @@ def retry(**settings: Any) -> Retry:
     return Retry(**{"on": on, "unwanted": unavailable, "retry_after": asked_s, **settings})
 
 
+def _sendable_again(body: Any) -> bool:
+    """Bytes, text, JSON and forms of these.  Anything else aiohttp reads as it sends it: it would be empty, or
+    begin in its midst, a second time."""
+    if isinstance(body, aiohttp.MultipartWriter):
+        return all(_sendable_again(part) for part, *_ in body)
+    return isinstance(body, bytes | aiohttp.BytesPayload)
+
+
 def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) -> Any:
     async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
         replies: list[aiohttp.ClientResponse] = []
@@ -42,7 +50,8 @@ def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) ->
             replies.append(reply)
             return reply
 
-        chosen = policy if repeatable(request.method, request.headers) else unsafe_policy
+        again = repeatable(request.method, request.headers) and _sendable_again(request.body)
+        chosen = policy if again else unsafe_policy
         try:
             kept = await (attempt() if chosen is None else chosen.acall(attempt))
             return kept
