@@ -46,7 +46,9 @@ def retry(**settings: Any) -> Retry:
 
 def _timeout() -> str | None:
     left_s = remaining_s()
-    return None if left_s is None else f"SET LOCAL statement_timeout = {max(1, int(left_s * 1000))}"
+    if left_s is None:
+        return None
+    return f"SET LOCAL statement_timeout = {min(max(1, int(left_s * 1000)), 2**31 - 1)}"  # PostgreSQL's longest: 24 days
 
 
 def run(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy: Policy | None = None) -> Any:
