@@ -195,8 +195,8 @@ def test_a_setting_out_of_its_range_is_named(kind: Any, setting: str, value: Any
 
 
 @pytest.mark.parametrize(("breaker", "settings", "said"), [
-    (5, {}, "breaker is 5; it must be a CircuitBreaker"), (CircuitBreaker("db"), {"clock": 5}, "clock is 5; it must be a function"),
-    (CircuitBreaker(), {}, "needs a key"),
+    (5, {}, "breaker is 5; it must be a CircuitBreaker"), (CircuitBreaker(), {}, "needs a key"),
+    (CircuitBreaker("db"), {"clock": 5}, "clock is 5; it must be a function"),
 ])
 def test_what_it_is_made_of_is_checked(breaker: Any, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):

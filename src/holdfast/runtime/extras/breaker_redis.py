@@ -2,8 +2,8 @@
 
 Rules: each process keeps its own window; when one opens, all are open, and a round of trials is counted for all of them together.
 Every decision is taken here without input or output, as a generator that yields the script to run; the sync and the async form
-only carry scripts to Redis and answers back.  Without Redis the breaker of this process goes on alone, and what it opened meanwhile
-is told, with what is left of its wait, before Redis is asked again.
+only carry scripts to Redis and answers back.  Without Redis the breaker of this process goes on alone, and what it opened
+meanwhile is told, with what is left of its wait, before Redis is asked again.
 """
 
 from __future__ import annotations
