@@ -229,9 +229,9 @@ def requests_session(policy: Any) -> Any:
 def test_a_reply_that_comes_after_the_winners_is_closed(kind: Any, client: Any) -> None:
     way_of(kind)
     witness = Witness()
-    with server((200, LARGE, 0.3), (200, LARGE, 0.0)) as told, client(Pipeline(Hedge(after_s=0.03), witness)) as hedging:
+    with server((200, LARGE, 1.0), (200, LARGE, 0.0)) as told, client(Pipeline(Hedge(after_s=0.03), witness)) as hedging:
         assert hedging.get(told.url).text.startswith("answer 1")
-        for _ in range(100):
+        for _ in range(200):
             if len(witness.replies) == 2 and not witness.open():
                 return
             time.sleep(0.02)
