@@ -34,8 +34,18 @@ class _Answer(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.connections += 1
 
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
     def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body()
         with self.server.lock:
             number = len(self.server.seen)
             self.server.seen.append(f"{self.command} {body.decode()}".strip())

@@ -24,12 +24,14 @@ Ask = Callable[..., tuple[int, str]]
 class ByHttpx:
     name = "httpx"
 
-    def ask(self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, **more: Any) -> tuple[int, str]:
+    def ask(
+        self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, *, pool_size: int = 1, **more: Any,
+    ) -> tuple[int, str]:
         import httpx
 
         from holdfast.runtime.extras.httpx import PolicyTransport
 
-        pool = httpx.HTTPTransport(limits=httpx.Limits(max_connections=1))
+        pool = httpx.HTTPTransport(limits=httpx.Limits(max_connections=pool_size))
         transport = PolicyTransport(policy, unsafe_policy=unsafe, transport=pool)
         with httpx.Client(transport=transport) as client:
             for _ in range(times):
@@ -40,13 +42,15 @@ class ByHttpx:
 class ByAsyncHttpx:
     name = "httpx"
 
-    def ask(self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, **more: Any) -> tuple[int, str]:
+    def ask(
+        self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, *, pool_size: int = 1, **more: Any,
+    ) -> tuple[int, str]:
         import httpx
 
         from holdfast.runtime.extras.httpx import AsyncPolicyTransport
 
         async def main() -> tuple[int, str]:
-            pool = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=1))
+            pool = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=pool_size))
             async with httpx.AsyncClient(transport=AsyncPolicyTransport(policy, unsafe_policy=unsafe, transport=pool)) as client:
                 for _ in range(times):
                     reply = await client.request(method, url, **more)
@@ -58,14 +62,16 @@ class ByAsyncHttpx:
 class ByRequests:
     name = "requests"
 
-    def ask(self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, **more: Any) -> tuple[int, str]:
+    def ask(
+        self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, *, pool_size: int = 1, **more: Any,
+    ) -> tuple[int, str]:
         import requests
 
         from holdfast.runtime.extras.requests import PolicyAdapter
 
         with requests.Session() as session:
             session.trust_env = False
-            session.mount("http://", PolicyAdapter(policy, unsafe_policy=unsafe))
+            session.mount("http://", PolicyAdapter(policy, unsafe_policy=unsafe, pool_maxsize=pool_size))
             for _ in range(times):
                 reply = session.request(method, url, data=more.get("content"))
             return reply.status_code, reply.text
@@ -74,14 +80,16 @@ class ByRequests:
 class ByAiohttp:
     name = "aiohttp"
 
-    def ask(self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, **more: Any) -> tuple[int, str]:
+    def ask(
+        self, policy: Any, url: str, method: str = "GET", unsafe: Any = None, times: int = 1, *, pool_size: int = 1, **more: Any,
+    ) -> tuple[int, str]:
         import aiohttp
 
         from holdfast.runtime.extras.aiohttp import policy_middleware
 
         async def main() -> tuple[int, str]:
             middlewares = (policy_middleware(policy, unsafe_policy=unsafe),)
-            async with aiohttp.ClientSession(middlewares=middlewares, connector=aiohttp.TCPConnector(limit=1)) as session:
+            async with aiohttp.ClientSession(middlewares=middlewares, connector=aiohttp.TCPConnector(limit=pool_size)) as session:
                 for _ in range(times):
                     async with session.request(method, url, data=more.get("content")) as reply:
                         text = await reply.text()

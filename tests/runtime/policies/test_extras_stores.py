@@ -278,6 +278,15 @@ def test_the_deadline_becomes_the_statement_timeout(postgres: str) -> None:
     assert time.monotonic() - began_s < 2
 
 
+def test_a_deadline_longer_than_any_statement_timeout_is_none_of_its_business(postgres: str) -> None:
+    import psycopg
+
+    from holdfast.runtime.extras.psycopg import run
+
+    with deadline(40 * 86400.0):
+        run(lambda: psycopg.connect(postgres), lambda connection: connection.execute("select 1"))
+
+
 def test_a_server_that_is_away_is_asked_again() -> None:
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 

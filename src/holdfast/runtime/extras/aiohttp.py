@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from holdfast.runtime.deadlines import check_deadline
+from holdfast.runtime.extras.adapting import Replies, a_policy, a_single_policy, task, time_left_s
 from holdfast.runtime.extras.replies import UNAVAILABLE, asked_s, repeatable
 from holdfast.runtime.retry import Retry
 
@@ -29,26 +29,38 @@ def retry(**settings: Any) -> Retry:
     return Retry(**{"on": on, "unwanted": unavailable, "retry_after": asked_s, **settings})
 
 
+def _sendable_again(body: Any) -> bool:
+    """Bytes, text, JSON and forms of these.  Anything else aiohttp reads as it sends it: it would be empty, or
+    begin in its midst, a second time."""
+    if isinstance(body, aiohttp.MultipartWriter):
+        return all(_sendable_again(part) for part, *_ in body)
+    return isinstance(body, bytes | aiohttp.BytesPayload)
+
+
 def policy_middleware(policy: Policy, *, unsafe_policy: Policy | None = None) -> Any:
+    a_policy("policy", policy, "acall")
+    a_single_policy("unsafe_policy", unsafe_policy, "acall")
+
     async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
-        replies: list[aiohttp.ClientResponse] = []
+        replies = Replies(task)
         kept: aiohttp.ClientResponse | None = None
 
         async def attempt() -> aiohttp.ClientResponse:
-            while replies:
-                replies.pop().close()
-            check_deadline()
-            reply: aiohttp.ClientResponse = await handler(request)
-            replies.append(reply)
-            return reply
+            for reply in replies.let_go():
+                reply.close()
+            time_left_s()  # or it raises
+            new: aiohttp.ClientResponse = await handler(request)
+            if not replies.hold(new):
+                new.close()
+            return new
 
-        chosen = policy if repeatable(request.method, request.headers) else unsafe_policy
+        again = repeatable(request.method, request.headers) and _sendable_again(request.body)
+        chosen = policy if again else unsafe_policy
         try:
             kept = await (attempt() if chosen is None else chosen.acall(attempt))
             return kept
         finally:
-            for reply in replies:
-                if reply is not kept:
-                    reply.close()
+            for reply in replies.end(kept):
+                reply.close()
 
     return middleware

@@ -2,23 +2,28 @@
 
 Rules: each process keeps its own window; when one opens, all are open, and a round of trials is counted for all of them together.
 Every decision is taken here without input or output, as a generator that yields the script to run; the sync and the async form
-only carry scripts to Redis and answers back.  Without Redis the breaker of this process goes on alone.
+only carry scripts to Redis and answers back.  Without Redis the breaker of this process goes on alone, and what it opened
+meanwhile is told, with what is left of its wait, before Redis is asked again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from time import monotonic
+from types import CoroutineType
 from typing import Any
 
 from holdfast.runtime import breaker_judge as judge
+from holdfast.runtime import checks
 from holdfast.runtime.breaker import CircuitBreaker
 from holdfast.runtime.breaker_eras import HalfOpen
+from holdfast.runtime.calling import is_async
 from holdfast.runtime.errors import CircuitOpenError
 from holdfast.runtime.extras import breaker_redis_scripts as scripts
 
 Steps = Generator[tuple[str, tuple[Any, ...]], Any, Any]
 _ALONE = frozenset({"forced_open", "disabled", "metrics_only"})
+_ASYNC = "put an AsyncSharedBreaker with a client of redis.asyncio around it"
 
 
 class _Trial:
@@ -37,26 +42,29 @@ class _Sharing:
         self, breaker: CircuitBreaker, client: Any, *, key: str = "", refresh_s: float = 0.2, away_s: float = 5.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:  # fmt: skip
-        for name, value in (("refresh_s", refresh_s), ("away_s", away_s)):
-            if not 0 <= value <= 3600:
-                raise ValueError(f"{name} is {value!r}; it must be a number from 0 to 3600")
+        if not isinstance(breaker, CircuitBreaker):
+            raise ValueError(f"breaker is {breaker!r}; it must be a CircuitBreaker")
         if not breaker.name and not key:
             raise ValueError("key is ''; a breaker without a name needs a key in Redis")
         self.local = breaker
         self._key = key or f"holdfast:breaker:{breaker.name}"
         self._run = {text: client.register_script(text) for text in (scripts.ASK, scripts.END, scripts.TRIP)}
-        self._refresh_s, self._away_s, self._clock = refresh_s, away_s, clock
+        self._refresh_s = checks.number("refresh_s", refresh_s, low=0.0, high=3600.0)
+        self._away_s = checks.number("away_s", away_s, low=0.0, high=3600.0)
+        self._clock = checks.function("clock", clock)
         self._fresh_until_s = self._away_until_s = float("-inf")
-        self._untold = False  # opened here while Redis was away
+        self._told = 0  # how many openings of the local breaker the others know of
 
     def _begin(self) -> Steps:
         local, now_s = self.local, self._clock()
         closed = local.state == "closed"
         if local.state in _ALONE or now_s < self._away_until_s or (closed and now_s < self._fresh_until_s):
             return local.acquire()
-        if self._untold and not closed:
-            yield scripts.TRIP, self._waits()
-        self._untold = False
+        opened = local._opened
+        if opened != self._told:
+            if not closed and (yield scripts.TRIP, self._opening()) is None:
+                return local.acquire()  # still away: it is told another time, and this call has waited for Redis once, not twice
+            self._told = opened
         settings = local.settings
         at_once = settings.trials_at_once or settings.trials
         answer = yield scripts.ASK, (*self._waits(), settings.trials, at_once, int(settings.half_open_at_most_s * 1e3))
@@ -65,7 +73,7 @@ class _Sharing:
         verdict, name, wait_s = answer
         if verdict == "trial":
             return _Trial(name, now_s)
-        self._follow(verdict, wait_s)
+        self._follow(verdict, wait_s, opened)
         if verdict == "closed":
             return local.acquire()
         with local._lock:
@@ -73,13 +81,13 @@ class _Sharing:
         raise CircuitOpenError(local.name, verdict, wait_s if verdict == "open" else None)
 
     def _end(self, begun: Any, outcome: str, error: BaseException | None) -> Steps:
+        opened = self.local._opened
         if not isinstance(begun, _Trial):
-            opened = self.local._opened
             {"success": begun.success, "failure": lambda: begun.failure(error), "ignored": begun.ignore}[outcome]()
-            if self.local._opened > opened:
-                self._untold = True
-                if self._clock() >= self._away_until_s and (yield scripts.TRIP, self._waits()) is not None:
-                    self._untold = False
+            if self.local._opened > opened and self._clock() >= self._away_until_s:
+                opened = self.local._opened
+                if (yield scripts.TRIP, self._opening()) is not None:
+                    self._told = opened
             return
         settings = self.local.settings
         slow = settings.slow_call_s is not None and self._clock() - begun.began_s >= settings.slow_call_s
@@ -89,11 +97,14 @@ class _Sharing:
             int(settings.full_round),
         )  # fmt: skip
         if answer is not None:
-            self._follow(answer[0], answer[2])
+            self._follow(answer[0], answer[2], opened)
 
-    def _follow(self, verdict: str, wait_s: float) -> None:
-        """The breaker of this process does as all do, so that it knows when Redis goes away."""
+    def _follow(self, verdict: str, wait_s: float, opened: int) -> None:
+        """The breaker of this process does as all do, so that it knows when Redis goes away.  `opened` is how often it had opened
+        when Redis was asked: what another thread found out since then is news to Redis, too."""
         if verdict == "closed":
+            if self.local._opened != opened:
+                return
             self._fresh_until_s = self._clock() + self._refresh_s
             if self.local.state != "closed":
                 self.local.switch_to("closed")
@@ -101,6 +112,13 @@ class _Sharing:
             left_s = self.local.snapshot().retry_after_s
             if left_s is None or abs(left_s - wait_s) > 0.05:
                 self.local.switch_to("open", for_s=wait_s)
+                self._told = self.local._opened
+
+    def _opening(self) -> tuple[Any, ...]:
+        """For TRIP: nothing is left once the trials may begin."""
+        wait_s = self.local._wait_s or self.local.settings.open_s
+        left_s = self.local.snapshot().retry_after_s or 0.0
+        return *self._waits(), int(min(wait_s * 1e3, 1e12)), int(min(left_s * 1e3, 1e12))
 
     def _waits(self) -> tuple[Any, ...]:
         from random import random
@@ -134,12 +152,18 @@ class SharedBreaker(_Sharing):
         except BaseException as error:
             self._carry(self._end(begun, judge.of_error(self.local.settings, error), error))
             raise
+        if type(result) is CoroutineType:
+            result.close()
+            self._carry(self._end(begun, "ignored", None))
+            raise TypeError(f"{function!r} gives a coroutine, which did not run: {_ASYNC}")
         self._carry(self._end(begun, judge.of_result(self.local.settings, result), None))
         return result
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         from functools import wraps
 
+        if is_async(function):
+            raise TypeError(f"{function!r} is a coroutine function: {_ASYNC}")
         return wraps(function)(lambda *args, **kwargs: self.call(function, *args, **kwargs))
 
     def _carry(self, steps: Steps) -> Any:
@@ -174,6 +198,8 @@ class AsyncSharedBreaker(_Sharing):
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         from functools import wraps
+
+        is_async(function)  # refuses generators; a plain function may give something to wait for
 
         @wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:

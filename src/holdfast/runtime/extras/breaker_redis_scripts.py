@@ -11,13 +11,15 @@ local key = KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function get(field) return redis.call('HGET', key, field) end
-local function open(at)
-  local wait = tonumber(get('wait') or '0')
-  if wait > 0 then wait = math.min(wait * ARGV[2], tonumber(ARGV[3])) else wait = tonumber(ARGV[1]) end
-  local until_ms = at + math.floor(wait * ARGV[4])
+local function stand(wait, until_ms)
   redis.call('HSET', key, 'state', 'open', 'until', until_ms, 'wait', wait)
   redis.call('PEXPIRE', key, math.max(1, until_ms - now) + 86400000)
   return until_ms
+end
+local function open(at)
+  local wait = tonumber(get('wait') or '0')
+  if wait > 0 then wait = math.min(wait * ARGV[2], tonumber(ARGV[3])) else wait = tonumber(ARGV[1]) end
+  return stand(wait, at + math.floor(wait * ARGV[4]))
 end
 local state = get('state') or 'closed'
 """
@@ -65,8 +67,8 @@ end
 return {'half_open', '', 0}
 """
 
-# One of the sharers saw too many failures.
+# One of the sharers saw too many failures, perhaps some time ago; ARGV[5..6]: its wait and what is left of it, ms.
 TRIP = _HEAD + """
-if state == 'closed' then return {'open', '', open(now) - now} end
+if state == 'closed' then return {'open', '', stand(tonumber(ARGV[5]), now + ARGV[6]) - now} end
 return {state, '', 0}
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 import grpc.aio
 
-from holdfast.runtime.deadlines import check_deadline, remaining_s
+from holdfast.runtime.extras.adapting import a_policy, time_left_s
 from holdfast.runtime.retry import Retry
 
 if TYPE_CHECKING:
@@ -57,23 +57,24 @@ class _CallDetails(_Details, grpc.ClientCallDetails):
     """The same with another timeout."""
 
 
-def _left_s(timeout_s: float | None) -> float | None:
-    check_deadline()
-    return remaining_s(timeout_s)
-
-
 def _named(method: Any) -> str:
     return method.decode() if isinstance(method, bytes) else method
 
 
+def _checked(methods: Any) -> Any:
+    if isinstance(methods, str):  # every part of it would be a member
+        raise ValueError(f"methods is {methods!r}; it must be None or a collection of names, as {{{methods!r}}}")
+    return methods
+
+
 class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg,unused-ignore]
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
-        self._policy, self._methods = policy, methods
+        self._policy, self._methods = a_policy("policy", policy, "call"), _checked(methods)
 
     def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
         def attempt() -> Any:
             call = continuation(_CallDetails(
-                details.method, _left_s(details.timeout), details.metadata, details.credentials,
+                details.method, time_left_s(details.timeout), details.metadata, details.credentials,
                 getattr(details, "wait_for_ready", None), getattr(details, "compression", None)), request)
             error = call.exception()  # waits for the end of the call
             if error is not None:
@@ -86,12 +87,13 @@ class PolicyInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-
 
 class AsyncPolicyInterceptor(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg,unused-ignore]
     def __init__(self, policy: Policy, *, methods: Collection[str] | None = None):
-        self._policy, self._methods = policy, methods
+        self._policy, self._methods = a_policy("policy", policy, "acall"), _checked(methods)
 
     async def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
         async def attempt() -> Any:
             call = await continuation(grpc.aio.ClientCallDetails(
-                details.method, _left_s(details.timeout), details.metadata, details.credentials, details.wait_for_ready), request)
+                details.method, time_left_s(details.timeout), details.metadata, details.credentials, details.wait_for_ready,
+            ), request)
             await call  # raises what went wrong
             return call
 

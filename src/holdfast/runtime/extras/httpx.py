@@ -1,8 +1,8 @@
 """Policies around every request of an httpx client: `httpx.Client(transport=PolicyTransport(policy))`, and its async twin.
 
 Rules: `policy` covers requests that may be repeated; the others (POST, PATCH, a body that can be read once) go through
-`unsafe_policy`, which therefore must hold no Retry and no Hedge; None there means no policy.  A deadline of the context shortens
-every timeout of the request. A reply that the policy drops is closed.
+`unsafe_policy`, which is refused when it holds a Retry or a Hedge; None there means no policy.  A deadline of the context
+shortens every timeout of the request.  A reply that the policy drops is closed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from holdfast.runtime.deadlines import check_deadline, remaining_s
+from holdfast.runtime.extras.adapting import Replies, a_policy, a_single_policy, task, time_left_s
 from holdfast.runtime.extras.replies import UNAVAILABLE, asked_s, repeatable
 from holdfast.runtime.retry import Retry
 
@@ -36,30 +36,33 @@ def _chosen(request: httpx.Request, policy: Policy, unsafe_policy: Policy | None
     return policy if again else unsafe_policy
 
 
-def _bounded(request: httpx.Request) -> None:
-    check_deadline()
-    if remaining_s() is not None:
-        given = request.extensions.get("timeout", {})
-        timeouts = {name: remaining_s(given.get(name)) for name in ("connect", "read", "write", "pool")}
-        request.extensions = {**request.extensions, "timeout": timeouts}
+def _bounded(extensions: Any) -> Any:
+    """Those of a request, with its timeouts no longer than the time left."""
+    if time_left_s() is None:
+        return extensions
+    given = extensions.get("timeout", {})
+    return {**extensions, "timeout": {name: time_left_s(given.get(name)) for name in ("connect", "read", "write", "pool")}}
 
 
 class PolicyTransport(httpx.BaseTransport):
     def __init__(
         self, policy: Policy, *, unsafe_policy: Policy | None = None, transport: httpx.BaseTransport | None = None,
     ):
-        self._policy, self._unsafe_policy = policy, unsafe_policy
+        self._policy = a_policy("policy", policy, "call")
+        self._unsafe_policy = a_single_policy("unsafe_policy", unsafe_policy, "call")
         self._transport = httpx.HTTPTransport() if transport is None else transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        replies: list[httpx.Response] = []
+        replies, given = Replies(), request.extensions
         kept: httpx.Response | None = None
 
         def attempt() -> httpx.Response:
-            while replies:  # the one before, which was not good enough, gives its connection back first
-                replies.pop().close()
-            _bounded(request)
-            replies.append(reply := self._transport.handle_request(request))
+            for reply in replies.let_go():  # the one before, which was not good enough, gives its connection back first
+                reply.close()
+            request.extensions = _bounded(given)
+            reply = self._transport.handle_request(request)
+            if not replies.hold(reply):
+                reply.close()
             return reply
 
         policy = _chosen(request, self._policy, self._unsafe_policy)
@@ -67,9 +70,9 @@ class PolicyTransport(httpx.BaseTransport):
             kept = attempt() if policy is None else policy.call(attempt)
             return kept
         finally:
-            for reply in replies:
-                if reply is not kept:
-                    reply.close()
+            request.extensions = given  # it may be sent again, with more time
+            for reply in replies.end(kept):
+                reply.close()
 
     def close(self) -> None:
         self._transport.close()
@@ -79,18 +82,21 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
     def __init__(
         self, policy: Policy, *, unsafe_policy: Policy | None = None, transport: httpx.AsyncBaseTransport | None = None,
     ):
-        self._policy, self._unsafe_policy = policy, unsafe_policy
+        self._policy = a_policy("policy", policy, "acall")
+        self._unsafe_policy = a_single_policy("unsafe_policy", unsafe_policy, "acall")
         self._transport = httpx.AsyncHTTPTransport() if transport is None else transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        replies: list[httpx.Response] = []
+        replies, given = Replies(task), request.extensions
         kept: httpx.Response | None = None
 
         async def attempt() -> httpx.Response:
-            while replies:
-                await replies.pop().aclose()
-            _bounded(request)
-            replies.append(reply := await self._transport.handle_async_request(request))
+            for reply in replies.let_go():
+                await reply.aclose()
+            request.extensions = _bounded(given)
+            reply = await self._transport.handle_async_request(request)
+            if not replies.hold(reply):
+                await reply.aclose()
             return reply
 
         policy = _chosen(request, self._policy, self._unsafe_policy)
@@ -98,9 +104,9 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
             kept = await (attempt() if policy is None else policy.acall(attempt))
             return kept
         finally:
-            for reply in replies:
-                if reply is not kept:
-                    await reply.aclose()
+            request.extensions = given
+            for reply in replies.end(kept):
+                await reply.aclose()
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from holdfast.runtime.deadlines import check_deadline, remaining_s
+from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.extras.adapting import a_policy, time_left_s
 from holdfast.runtime.retry import Retry
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def retry(**settings: Any) -> Retry:
 
 def _timeout() -> str | None:
     left_s = remaining_s()
-    return None if left_s is None else f"SET LOCAL statement_timeout = {max(1, int(left_s * 1000))}"
+    if left_s is None:
+        return None
+    return f"SET LOCAL statement_timeout = {min(max(1, int(left_s * 1000)), 2**31 - 1)}"  # PostgreSQL's longest: 24 days
 
 
 def run(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy: Policy | None = None) -> Any:
@@ -54,7 +57,7 @@ def run(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy: Polic
     connection.
     """
     def attempt() -> Any:
-        check_deadline()
+        time_left_s()  # or it raises
         with connect() as connection:
             transaction = connection.transaction()
             transaction.__enter__()
@@ -73,13 +76,13 @@ def run(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy: Polic
                 raise
             return result
 
-    return attempt() if policy is None else policy.call(attempt)
+    return attempt() if policy is None else a_policy("policy", policy, "call").call(attempt)
 
 
 async def arun(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy: Policy | None = None) -> Any:
     """`connect` gives an async context manager of an async connection: `pool.connection`; `work` is a coroutine function."""
     async def attempt() -> Any:
-        check_deadline()
+        time_left_s()  # or it raises
         async with connect() as connection:
             transaction = connection.transaction()
             await transaction.__aenter__()
@@ -98,4 +101,4 @@ async def arun(connect: Callable[[], Any], work: Callable[[Any], Any], *, policy
                 raise
             return result
 
-    return await (attempt() if policy is None else policy.acall(attempt))
+    return await (attempt() if policy is None else a_policy("policy", policy, "acall").acall(attempt))

@@ -18,7 +18,7 @@ import redis.asyncio.retry
 import redis.backoff
 import redis.retry
 
-from holdfast.runtime.deadlines import check_deadline
+from holdfast.runtime.extras.adapting import a_policy, a_single_policy, time_left_s
 from holdfast.runtime.retry import Retry
 
 if TYPE_CHECKING:
@@ -54,11 +54,14 @@ def guard(client: Client, policy: Policy, *, unsafe_policy: Policy | None = None
     execute = plain.execute_command
 
     def chosen(args: tuple[Any, ...]) -> Policy | None:
-        check_deadline()
+        time_left_s()  # or it raises
         word = str(args[0]).split(maxsplit=1)[0].upper() if args else ""
         return policy if word in READS else unsafe_policy
 
-    if isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster):
+    waits = isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster)
+    a_policy("policy", policy, "acall" if waits else "call")
+    a_single_policy("unsafe_policy", unsafe_policy, "acall" if waits else "call")
+    if waits:
         @functools.wraps(execute)
         async def guarded(*args: Any, **options: Any) -> Any:
             chose = chosen(args)

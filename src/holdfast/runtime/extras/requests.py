@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 import requests.adapters
+import urllib3
 
-from holdfast.runtime.deadlines import check_deadline, remaining_s
+from holdfast.runtime.extras.adapting import Replies, a_policy, a_single_policy, time_left_s
 from holdfast.runtime.extras.replies import UNAVAILABLE, asked_s, repeatable
 from holdfast.runtime.retry import Retry
 
@@ -31,30 +32,39 @@ def retry(**settings: Any) -> Retry:
 
 
 def _bounded(timeout: Any) -> Any:
-    check_deadline()
-    if remaining_s() is None:
+    """What requests takes for a timeout (seconds, a pair of them or urllib3's own), no longer than the time left."""
+    left_s = time_left_s()
+    if left_s is None:
         return timeout
-    connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return remaining_s(connect_s), remaining_s(read_s)
+    if isinstance(timeout, urllib3.Timeout):
+        bounded = timeout.clone()
+    else:
+        connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        bounded = urllib3.Timeout(connect=connect_s, read=read_s)
+    bounded.total = min(left_s, bounded.total) if isinstance(bounded.total, int | float) else left_s
+    return bounded
 
 
 class PolicyAdapter(requests.adapters.HTTPAdapter):
     def __init__(self, policy: Policy, *, unsafe_policy: Policy | None = None, **settings: Any):
-        self._policy, self._unsafe_policy = policy, unsafe_policy
+        self._policy = a_policy("policy", policy, "call")
+        self._unsafe_policy = a_single_policy("unsafe_policy", unsafe_policy, "call")
         super().__init__(**settings)
 
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *more: Any, **keywords: Any,
     ) -> requests.Response:
-        replies: list[requests.Response] = []
+        replies = Replies()
         kept: requests.Response | None = None
         plain_send = super().send
 
         def attempt() -> requests.Response:
-            while replies:
-                replies.pop().close()
-            replies.append(reply := plain_send(request, stream, _bounded(timeout), *more, **keywords))
-            return reply
+            for reply in replies.let_go():
+                reply.close()
+            new = plain_send(request, stream, _bounded(timeout), *more, **keywords)
+            if not replies.hold(new):
+                new.close()
+            return new
 
         again = repeatable(request.method or "", request.headers) and isinstance(request.body, bytes | str | None)
         policy = self._policy if again else self._unsafe_policy
@@ -62,6 +72,5 @@ class PolicyAdapter(requests.adapters.HTTPAdapter):
             kept = attempt() if policy is None else policy.call(attempt)
             return kept
         finally:
-            for reply in replies:
-                if reply is not kept:
-                    reply.close()
+            for reply in replies.end(kept):
+                reply.close()
