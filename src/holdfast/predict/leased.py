@@ -8,12 +8,15 @@
 | the same, with the store's leader | election, elected, lease (begun anew, and an election longer), revoke, poll, promote, in |
 | the primary hands over | handover, shutdown, promote, in |
 | all fall silent, or the primary and so many standbys that no synchronous one need be left | as long as the fault |
-| the primary's clock goes back, by more than its lease can bear | perhaps as silent: Patroni sleeps until that hour |
+| the primary's clock goes back, when struck or when mended, by more than its lease can bear | perhaps promote, in |
 | a synchronous standby refuses, or falls silent | turn, or sync_given_up: commits wait for another one |
 | a synchronous standby reboots | boot, what it is sent again, turn |
 | its disk is full, or cannot be written | turn; election, elected, turn where the store's leader writes to the same disk |
 | it gets little of the processor | four of the moments in which it does |
 | the store has no majority | nothing where standbys can vouch for the primary (failsafe); else no writes as long as it lasts |
+
+A Patroni whose clock went back sleeps until that hour comes again, and its PostgreSQL goes on: the loss of the lease wakes it and
+its standbys at once, so that no turn of a loop passes (patroni/__main__.py: schedule_next_run; dcs/etcd3.py: KVCache).
 
 A new leader of etcd refreshes every lease, and adds its election timeout (etcd, lease/lessor.go: Promote), so that a lease lives
 longer when the store's leader is lost together with the holder.
@@ -103,9 +106,9 @@ def _primary(
         yield Part(chain=chain, certain=hit.everyone, reason=why)
     elif strike.fault in AGAIN_AND_AGAIN or strike.fault == "disk_read_only":
         yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
-    elif strike.fault == "clock_skew" and strike.settings is not None and getattr(strike.settings, "late", False):
-        if strike.settings.by > settings.ttl - 2 * settings.loop_wait:
-            yield from _silent(tier, strike, topology, back, settings, certain=False, beside=beside)
+    elif strike.fault == "clock_skew":
+        if strike.settings is not None and strike.settings.by > settings.ttl - 2 * settings.loop_wait:
+            yield Part(chain=(*steps.of(tier, topology, "promote"), *back), certain=False)
     elif strike.fault == "scale_in":
         yield Part(chain=(*steps.of(tier, topology, *HANDOVER), *back))
     elif nature == "refuses":
