@@ -6,9 +6,9 @@ Rules: no headline number without its interval; nothing that was not computed is
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holdfast.predict.finding import Finding
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Known
-from holdfast.predict.safety import Finding
 from holdfast.predict.tree import Importance
 from holdfast.predict.whatif import Gain
 from holdfast.predict.yearly import Outlook
