@@ -25,6 +25,14 @@ def test_the_best_change_stands_first():
     assert found[0] > 1
 
 
+def test_how_often_the_holder_of_a_virtual_ip_speaks_can_be_set():
+    often = Prediction(classic("tiers.entry.vip_settings.advert=50ms")).known["tiers.entry.reliability.failover"]
+    assert often.high < Prediction(classic()).known["tiers.entry.reliability.failover"].high
+    with pytest.raises(Refused) as refused:
+        classic("tiers.entry-vip.advert=50ms")
+    assert refused.value.problems[0].remedy == "write tiers.entry.vip_settings.advert"
+
+
 def test_a_change_that_the_engine_would_refuse_is_not_offered():
     assert not any("ttl of db" in gain.change for gain in gains(classic(), _objections))
     assert any("ttl of db" in gain.change for gain in gains(classic("tiers.db.ttl=60s"), _objections))
@@ -55,6 +63,8 @@ probes:
     ("change", "says"),
     [
         ("tiers.dbb.replicas=2", "there is no tier 'dbb'; did you mean 'db'?"),
+        ("tiers.entry-vip.advert=50ms", "entry-vip is added by another tier, which has its keys"),
+        ("tiers.entry.vip_settings.advert=5ms", "keepalived sends no more than 100 adverts a second"),
         ("tiers.db.replcas=2", "unknown key 'replcas' in tiers.db"),
         ("tiers.db.replicas=many", "tiers.db.replicas must be a whole number"),
         ("tiers.db.replicas", "says not what to set to what"),

@@ -126,6 +126,8 @@ class Tier(Declared):
     """The user's own config, used byte for byte: one file for all hosts, or a folder with one file named after each host."""
     vip_config: Path | None = None
     """The same for keepalived, beside `vip:`."""
+    vip_settings: Mapping[str, Any] = {}
+    """Keys and values of `keepalived`, beside `vip:`: how soon the address moves."""
     settings: Any = None
 
     @property
