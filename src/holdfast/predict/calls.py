@@ -64,8 +64,8 @@ def retries(topology: Topology) -> Iterator[Finding]:
     (Beyer and others, Site Reliability Engineering, chapter 22; Bronson and others, Metastable Failures, HotOS 2021.)
     """
     ways = sorted(set(chains(topology)))
-    metastable = {way: found for whole in ways for end in range(2, len(whole) + 1)
-                  for way in [whole[:end]] for found in _metastable(topology, way)}  # fmt: skip
+    parts = dict.fromkeys(way[:end] for way in ways for end in range(2, len(way) + 1))
+    metastable = {way: found for way in parts for found in _metastable(topology, way)}
     yield from metastable.values()
     for way in ways:
         factor, layers = 1, 0
