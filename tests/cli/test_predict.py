@@ -9,6 +9,9 @@ import pytest
 
 from holdfast.cli import main
 from holdfast.errors import BAD_INPUT, MET
+from holdfast.predict.gates import AtLeast, Event
+from holdfast.predict.likeliest import likeliest
+from holdfast.predict.tree import FaultTree
 
 CLASSIC = str(Path(__file__).parents[2] / "examples" / "classic")
 
@@ -79,6 +82,36 @@ def test_json_holds_the_same_for_programs(capsys):
     assert found["cut_sets_by_order"]["1"] == len(found["single_points"])
     gains = [each["gain_min"] for each in found["gains"]]
     assert gains == sorted(gains, reverse=True)
+
+
+def test_what_takes_it_down_together_is_listed_likeliest_first_and_the_rest_counted(capsys, tmp_path):
+    main(["predict", CLASSIC, "--cut-sets", "2"])
+    told = capsys.readouterr().out
+    assert "minimal cut sets: 8 of order 1, 48 of order 2\n" in told
+    rows = told.split("what takes it down together")[1].split("\n\n")[0].splitlines()
+    assert [row for row in rows if "zone a + zone b" in row]
+    assert rows[-1] == "  and 40 more up to order 2; `--json` has the likeliest 1,000 of all"
+    page = tmp_path / "page.html"
+    main(["predict", CLASSIC, "--json", "--page", str(page)])
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["cut_sets"]) == sum(found["cut_sets_by_order"].values()) == 92
+    often = [each["probability"] for each in found["cut_sets"]]
+    assert often == sorted(often, reverse=True)
+    assert [each["events"] for each in found["cut_sets"] if each["events"] == ["zone a", "zone b"]]
+    assert found["cut_sets_left_out"] == 0
+    assert "<td>zone a + zone b</td>" in page.read_text()
+    assert "And 54 more up to order 3." in page.read_text()
+    assert main(["predict", CLASSIC, "--cut-sets", "0"]) == BAD_INPUT
+
+
+def test_more_cut_sets_than_can_be_walked_through_are_counted_and_left_out(monkeypatch):
+    tree = FaultTree(AtLeast(2, *(Event(f"disk{n}", 0.01 * (n + 1)) for n in range(4))))
+    whole = likeliest(tree, tree.numbers(), 2)
+    assert whole.likeliest[0][0] == ("disk2", "disk3")
+    assert whole.likeliest[0][1] == pytest.approx(0.03 * 0.04)
+    monkeypatch.setattr("holdfast.predict.likeliest.WALKED", 5)
+    few = likeliest(tree, tree.numbers(), 2)
+    assert (few.counts, few.likeliest, few.left_out) == ({2: 6}, (), 6)
 
 
 class Reader(HTMLParser):

@@ -14,6 +14,7 @@ from holdfast.cli.service import newest, sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
 from holdfast.predict.known import Measured
+from holdfast.predict.likeliest import ORDER, likeliest
 from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
@@ -33,7 +34,8 @@ def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
     shown = measured(recorded(arguments.records, arguments.runs), topology)
-    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown)
+    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown,
+                 order=arguments.cut_sets or ORDER)
     if arguments.years:
         found = replace(found, years=year_by_chance(Prediction(topology, shown), arguments.years))
     outages = promised(topology, foreseen(topology)) if topology.probes else []
@@ -66,8 +68,10 @@ def said(
     samples: int = SAMPLES,
     *,
     measured: Mapping[str, Measured] = MappingProxyType({}),
+    order: int = ORDER,
 ) -> predicted.Predicted:
-    """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills."""
+    """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills; `order`:
+    up to which minimal cut sets are counted."""
     prediction = Prediction(topology, measured)
     tree = prediction.tree()
     values = prediction.middle()
@@ -79,7 +83,8 @@ def said(
         service=topology.service, file=topology.file,
         outlooks=tuple(outlook(prediction, path.name, samples) for path in prediction.service.paths),
         known=tuple(sorted(prediction.known.values(), key=lambda known: known.name)),
-        single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)), cut_sets=tree.cut_set_counts(3),
+        single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)),
+        cut_sets=likeliest(tree, [numbers[event.name] for event in tree.events], order),
         importance=tuple(tree.importance(numbers).items()), findings=findings(topology),
         worse_than_one=tuple(worse_than_one(prediction)),
         gains=gains(topology, _objections, measured=measured) if with_gains else None,

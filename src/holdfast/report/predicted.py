@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from holdfast.predict.finding import Finding
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Known
+from holdfast.predict.likeliest import KEPT, CutSets
 from holdfast.predict.tree import Importance
 from holdfast.predict.whatif import Gain
 from holdfast.predict.yearly import Outlook
@@ -16,6 +17,8 @@ from holdfast.predict.years import Years
 from holdfast.quantities import shown_seconds, written_share
 
 LONGEST_LIST = 12
+SEVERAL = 8
+"""Of the cut sets of more than one, so many of the likeliest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Predicted:
     outlooks: tuple[Outlook, ...]
     known: tuple[Known, ...]
     single_points: tuple[str, ...]
-    cut_sets: dict[int, int]
+    cut_sets: CutSets
     importance: tuple[tuple[str, Importance], ...]
     findings: tuple[Finding, ...]
     worse_than_one: tuple[tuple[str, float, float], ...] = ()
@@ -162,10 +165,33 @@ def _why(found: Predicted) -> str:
         rows.append(
             (("! " if name in found.single_points else "  ") + name, percent(each.criticality), f"x {each.achievement:.3g}")
         )
-    sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
     lines = [_table(rows, frozenset({1, 2})), f"  ! alone is enough: {len(found.single_points)} single points of failure"]
-    lines.append(f"  minimal cut sets: {sets}")
+    if len(found.importance) > LONGEST_LIST:
+        lines[0] += f"\n  ... and {len(found.importance) - LONGEST_LIST} more"
+    lines.append(f"  minimal cut sets: {counted(found.cut_sets)}")
+    if several := together(found.cut_sets):
+        rows = [("what takes it down together", "of the year")]
+        rows += [(" + ".join(events), share(often)) for events, often in several[:SEVERAL]]
+        lines.append(f"\n{_table(rows, frozenset({1}))}")
+        many = sum(number for order, number in found.cut_sets.counts.items() if order > 1) - len(rows) + 1
+        lines += [f"  and {many:,} more up to order {found.cut_sets.order}; `--json` has the likeliest {KEPT:,} of all"] if many else []
     return "\n".join(lines)
+
+
+def counted(sets: CutSets) -> str:
+    """`8 of order 1, 48 of order 2`; what lies beyond was not looked for."""
+    return ", ".join(f"{number:,} of order {order}" for order, number in sets.counts.items()) or f"none up to order {sets.order}"
+
+
+def together(sets: CutSets) -> list[tuple[tuple[str, ...], float]]:
+    """Those of more than one, the likeliest first."""
+    return [each for each in sets.likeliest if len(each[0]) > 1]
+
+
+def share(of_time: float) -> str:
+    """How long that is in a year: `1.24 s`, `12 ms`, `3.2 min`."""
+    minutes_a_year = of_time * YEAR_H * 60
+    return minutes(minutes_a_year) if minutes_a_year * 60 >= 1e-3 else f"{minutes_a_year * 60:.1e} s"
 
 
 def _warnings(found: Predicted) -> str:

@@ -30,7 +30,9 @@ def document(found: Predicted) -> dict[str, Any]:
         "before": _outlook(found.before) if found.before else None,
         "objective": None if found.objective is None else {"availability": found.objective, "kept_by_share": found.met_share},
         "single_points": list(found.single_points),
-        "cut_sets_by_order": {str(order): number for order, number in found.cut_sets.items()},
+        "cut_sets_by_order": {str(order): number for order, number in found.cut_sets.counts.items()},
+        "cut_sets": [{"events": list(events), "probability": often} for events, often in found.cut_sets.likeliest],
+        "cut_sets_left_out": found.cut_sets.left_out,
         "importance": [
             {
                 "event": name,

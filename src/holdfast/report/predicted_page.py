@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from holdfast.report.predicted import Predicted, available, minutes, percent, ranged
+from holdfast.report.predicted import Predicted, available, counted, minutes, percent, ranged, share, together
 from holdfast.report.predicted_drawing import Tier, sensitivity, topology
+
+CAUSES, SETS = 30, 30
+"""The longest lists."""
 
 
 def page(found: Predicted, tiers: Sequence[Tier], promises: str = "") -> str:
@@ -26,6 +29,7 @@ def page(found: Predicted, tiers: Sequence[Tier], promises: str = "") -> str:
             promises,
             _sensitivity(found),
             _causes(found),
+            _together(found),
             _gains(found),
             _findings(found),
             _figures(found),
@@ -121,11 +125,23 @@ def _causes(found: Predicted) -> str:
             f"{each.birnbaum:.3g}",
             f"{each.achievement:.3g}",
         )
-        for name, each in found.importance[:30]
+        for name, each in found.importance[:CAUSES]
     ]
-    sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
     heads = ("cause", "alone", "share of the risk", "decides with probability", "risk if it were down, times")
-    return _panel("Why", _table(heads, rows, frozenset({2, 3, 4})) + f'<p class="quiet">Minimal cut sets: {sets}.</p>')
+    said = f"Minimal cut sets: {counted(found.cut_sets)}."
+    if len(found.importance) > CAUSES:
+        said = f"{len(found.importance) - CAUSES} more causes have less of the risk. {said}"
+    return _panel("Why", _table(heads, rows, frozenset({2, 3, 4})) + f'<p class="quiet">{said}</p>')
+
+
+def _together(found: Predicted) -> str:
+    """Cut sets of more than one."""
+    several = together(found.cut_sets)
+    rows = [(" + ".join(events), str(len(events)), share(often)) for events, often in several[:SETS]]
+    many = sum(number for order, number in found.cut_sets.counts.items() if order > 1) - len(rows)
+    said = f'<p class="quiet">And {many:,} more up to order {found.cut_sets.order}.</p>' if many else ""
+    heads = ("all of these at once", "order", "of the year")
+    return _panel("What takes it down together", _table(heads, rows, frozenset({1, 2})) + said if rows else "")
 
 
 def _gains(found: Predicted) -> str:
