@@ -23,6 +23,7 @@ from holdfast.record.store import Record, read
 from holdfast.report import bars, predicted, predicted_json
 from holdfast.report.explained import table
 from holdfast.report.letters import fitting
+from holdfast.report.promised import seen
 from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
 from holdfast.topology.model import Topology
@@ -33,7 +34,8 @@ RECORD = "record.sqlite"
 def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
-    shown = measured(recorded(arguments.records, arguments.runs), topology)
+    records = recorded(arguments.records, arguments.runs)
+    shown = measured(records, topology)
     found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown,
                  order=arguments.cut_sets or ORDER)
     if arguments.years:
@@ -44,7 +46,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
         target = Path(arguments.page)
         try:
-            target.write_text(page(found, drawn(topology), bars.foretold(outages)), "utf-8")
+            target.write_text(page(found, drawn(topology), bars.foretold(outages, seen(records))), "utf-8")
         except OSError as error:
             raise Refused(Problem(f"cannot write the page: {error.strerror}", str(target), "choose another file")) from None
     if arguments.json:

@@ -174,7 +174,8 @@ def _why(found: Predicted) -> str:
         rows += [(" + ".join(events), share(often)) for events, often in several[:SEVERAL]]
         lines.append(f"\n{_table(rows, frozenset({1}))}")
         many = sum(number for order, number in found.cut_sets.counts.items() if order > 1) - len(rows) + 1
-        lines += [f"  and {many:,} more up to order {found.cut_sets.order}; `--json` has the likeliest {KEPT:,} of all"] if many else []
+        if many:
+            lines.append(f"  and {many:,} more up to order {found.cut_sets.order}; `--json` has the likeliest {KEPT:,} of all")
     return "\n".join(lines)
 
 
