@@ -117,9 +117,9 @@ class Tier(Declared):
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
     capacity: Annotated[float, Field(gt=0)] | None = None
-    """What one instance can do, in any unit: requests a second."""
+    """Requests a second that one instance can answer."""
     demand: Annotated[float, Field(gt=0)] | None = None
-    """What all of them must do at peak, in the same unit."""
+    """Requests a second that all of them must answer at peak."""
     reliability: Pool | None = None
     """How often its program fails, and how the tier fails over."""
     config: Path | None = None
