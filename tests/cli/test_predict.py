@@ -30,6 +30,18 @@ def test_the_answer_is_an_interval_with_three_drivers_and_says_what_it_rests_on(
     assert re.search(r"^power_cut db +pages .*\n +orders +21\.\d s to 2\d\.\d s", told, re.MULTILINE)
 
 
+def test_outages_their_length_and_failing_over_have_ranges_too(tmp_path, capsys):
+    main(["predict", CLASSIC, "--page", str(tmp_path / "page.html")])
+    told = capsys.readouterr().out
+    assert re.search(r"^  service  [\d.]+ to [\d.]+, middle [\d.]+ +[\d.]+ min to [\d.]+ min, middle [\d.]+", told, re.M)
+    summary = re.search(r'<p class="summary">(.*?)</p>', (tmp_path / "page.html").read_text())[1]
+    assert re.fullmatch(r"Down for .* a year, in [\d.]+ to [\d.]+ outages of [\d.]+ min to [\d.]+ min on average\.", summary)
+    main(["predict", CLASSIC, "--json"])
+    for path in json.loads(capsys.readouterr().out)["paths"]:
+        for name, ends in path["spread"].items():
+            assert ends["low"] < path[name] < ends["high"]
+
+
 def test_figures_are_listed_with_their_sources(capsys):
     main(["predict", CLASSIC, "--figures", "--set", "reliability.hosts.mtbf=[2y, 4y]"])
     told = capsys.readouterr().out
@@ -68,6 +80,22 @@ def test_years_by_chance_show_how_unlike_one_is_to_another(capsys):
     assert re.search(r"\d+% miss the objective", told)
     assert main(["predict", CLASSIC, "--years", "7"]) == BAD_INPUT
     assert "write one from 100 to 1000000" in capsys.readouterr().err
+
+
+def test_years_say_what_they_leave_out_and_where_they_are_mere_chance(capsys):
+    main(["predict", CLASSIC, "--years", "200"])
+    told = capsys.readouterr().out
+    assert re.search(r"Left out of them: tiers of equals that fail over, where one in so many .* of `middle`", told)
+    assert "six nines" not in told
+    nines = ["region={mtbf: 1000y, mttr: 1m}", "beta=0.0001%", "coverage=99.9999%", "failover_test=1h",
+             "zones={mtbf: 30y, mttr: 1h}",
+             "hosts={mtbf: 10y, mttr: 1h}",
+             "engines={haproxy: {mtbf: 30y}, patroni: {mtbf: 30y}, keepalived: {mtbf: 30y}}"]
+    changes = [word for each in nines for word in ("--set", f"reliability.{each}")]
+    main(["predict", CLASSIC, "--years", "200", "--set", "tiers.db.reliability.failover=10s", *changes])
+    told = capsys.readouterr().out
+    assert re.search(r"At six nines and more these are chance rather than knowledge: an outage comes once in [\d.]+ years", told)
+    assert re.search(r"With failures made likelier and weighed back it is [\d.]+ s a year \(standard error [\d.]+ m?s", told)
 
 
 def test_json_holds_the_same_for_programs(capsys):

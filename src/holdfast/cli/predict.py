@@ -16,6 +16,7 @@ from holdfast.plan import examine
 from holdfast.predict.known import Measured
 from holdfast.predict.likeliest import ORDER, likeliest
 from holdfast.predict.safety import findings
+from holdfast.predict.spread import spread
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
 from holdfast.predict.years import year_by_chance
@@ -84,6 +85,7 @@ def said(
     return predicted.Predicted(
         service=topology.service, file=topology.file,
         outlooks=tuple(outlook(prediction, path.name, samples) for path in prediction.service.paths),
+        spreads=tuple(spread(prediction, path.name, samples) for path in prediction.service.paths),
         known=tuple(sorted(prediction.known.values(), key=lambda known: known.name)),
         single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)),
         cut_sets=likeliest(tree, [numbers[event.name] for event in tree.events], order),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from holdfast.report.predicted import Predicted, available, counted, minutes, percent, ranged, share, together
+from holdfast.report.predicted import Predicted, available, counted, in_parts, minutes, percent, ranged, share, together
 from holdfast.report.predicted_drawing import Tier, sensitivity, topology
 
 CAUSES, SETS = 30, 30
@@ -52,15 +52,15 @@ def _head(found: Predicted) -> str:
         f"{minutes(one)} with one.</li>"
         for tier, several, one in found.worse_than_one
     )
+    often, long, _ = (part.partition(", middle ")[0].replace("middle", "about") for part in in_parts(found)[0])
     kept = ""
     if found.objective is not None and found.met_share is not None:
         kept = f"The objective of {found.objective * 100:g} % is kept by {found.met_share:.0%} of {found.sampled:,} samples."
     return (
         '<header class="top"><p class="brand">holdfast <span>prediction</span></p>'
         f'<div class="title"><h1>{escape(found.service)}</h1></div>'
-        f'<p class="summary">Down for {minutes(whole.low_min)} to {minutes(whole.high_min)} a year, in about '
-        f'{whole.outages:.3g} outages '
-        f'of {minutes(whole.mean_outage_s / 60)} on average.</p><p class="facts">5 % to 95 % of what is known; the middle is '
+        f'<p class="summary">Down for {minutes(whole.low_min)} to {minutes(whole.high_min)} a year, in {often} outages '
+        f'of {long} on average.</p><p class="facts">5 % to 95 % of what is known; the middle is '
         f"{minutes(whole.middle_min)}, {available(whole.middle_min)}. A year has 365.25 days. {kept}</p>"
         f"{f'<ul class=prose>{changed}</ul>' if changed else ''}{f'<ul class=violations>{worse}</ul>' if worse else ''}</header>"
     )
@@ -88,13 +88,11 @@ def _paths(found: Predicted) -> str:
             minutes(each.low_min),
             minutes(each.middle_min),
             minutes(each.high_min),
-            f"{each.outages:.3g}",
-            minutes(each.mean_outage_s / 60),
-            minutes(each.failover_min),
+            *parts,
         )
-        for each in found.outlooks
+        for each, parts in zip(found.outlooks, in_parts(found), strict=True)
     ]
-    heads = ("path", "5 %", "middle", "95 %", "outages", "mean outage", "failing over")
+    heads = ("path", "5 %", "middle", "95 %", "outages a year", "mean outage", "of it failing over")
     return _panel("Down in a year", _table(heads, rows, frozenset(range(1, 7))))
 
 
