@@ -53,7 +53,7 @@ def test_the_page_has_what_was_measured_on_the_bars_of_what_was_promised(run, tm
     assert "etcd is not on a struck host" in row, "the case that it turned out to be"
     assert "measured 22.3 s" in row
     assert "<td class=number>22.3 s" in row
-    assert "promised 19.1 s to 24.7 s then, by other settings" in row
+    assert "19.1 s to 24.7 s by the settings of what was measured" in row
     other = re.search(r"<th scope=row>power_cut entry</th><td>pages</td>.*?</tr>", text)[0]
     assert 'class="mark"' not in other
     main(["predict", CLASSIC, "--page", str(out)])

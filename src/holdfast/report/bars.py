@@ -74,9 +74,9 @@ def _foretold(name: str, promise: Promise, seen: Seen) -> str:
     kept = all(held) if held and len(held) == len(marks) else None  # of other settings than now: marked, and not judged
     measured_s = [each.measured_s for each in marks if each.measured_s is not None]
     told = ", ".join(map(_told, measured_s)) + (" <b class=missed>missed</b>" if kept is False else "")
-    if then := dict.fromkeys(each.bounds for each in marks if (each.low_s, each.high_s) != (promise.low_s, promise.high_s)):
-        told += f'<br><span class="quiet">promised {escape(" or ".join(then))} then, by other settings</span>'
-    case = "; ".join(filter(None, (promise.given, promise.reason)))
+    then = dict.fromkeys(each.bounds for each in marks if (each.low_s, each.high_s) != (promise.low_s, promise.high_s))
+    settings = f"{' or '.join(then)} by the settings of what was measured" if then else ""
+    case = "; ".join(filter(None, (promise.given, promise.reason, settings)))
     note = f'<br><span class="quiet">{escape(case)}</span>' if case else ""
     drawn = "" if promise.low_s is None or promise.high_s is None else bar(promise.low_s, promise.high_s, measured_s, kept=kept)
     costs = promise.costliest.setting if promise.costliest else ""
