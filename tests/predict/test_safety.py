@@ -3,8 +3,9 @@
 from math import inf
 
 import pytest
-from services import HEAD, WEB, classic, written
+from services import CLASSIC, HEAD, WEB, classic, written
 
+from holdfast.cli.service import sensible
 from holdfast.predict.queues import erlang_b, erlang_c, mean_wait
 from holdfast.predict.safety import findings
 
@@ -180,3 +181,9 @@ def test_standbys_that_are_all_waited_for_are_fewer_after_a_loss_because_patroni
     assert "after one loss Patroni waits for 1 rather than stop writes" in found
     assert "on 2 hosts, not 3: a recovery point above 0 once these are lost together | write replicas: 4" in found
     assert told(classic("tiers.db.synchronous=2", "tiers.db.replicas=4"), "recovery point") == []
+
+
+def test_of_a_config_of_ones_own_it_is_not_claimed_that_writes_go_on():
+    strict = sensible(str(CLASSIC.parent / "unsafe" / "strict_no_spare"))
+    (found,) = told(strict, "recovery point")
+    assert "after one loss your config decides whether writes stop (synchronous_mode_strict)" in found
