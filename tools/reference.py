@@ -21,7 +21,7 @@ from holdfast.topology.schema import schema
 PLACE = Path(__file__).parents[1] / "docs" / "topology.md"
 COMMON_TIER = (
     "engine", "replicas", "on", "vip", "second_vip", "routes", "uses", "mesh", "capacity", "demand", "reliability", "program",
-    "config", "vip_config",
+    "config", "vip_config", "vip_settings",
 )
 COMMON_PROBE = ("from", "patience")
 COMMON_DRILL = ("fault", "tier", "target", "for", "objectives")

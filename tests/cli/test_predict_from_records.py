@@ -43,6 +43,23 @@ def test_failover_and_repair_times_are_those_of_the_drills(run):
     assert "n = 2, 1.56 s to 22.3 s (kill 1, power_cut 1)" in found[DB].source
 
 
+def test_the_page_has_what_was_measured_on_the_bars_of_what_was_promised(run, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert main(["predict", CLASSIC, "--records", str(run), "--page", str(out)]) == MET
+    text = out.read_text()
+    rows = re.findall(r"<th scope=row>power_cut db</th><td>orders</td>.*?</tr>", text)
+    (row,) = [row for row in rows if '<path class="mark"' in row]
+    assert len(rows) == 2
+    assert "etcd is not on a struck host" in row, "the case that it turned out to be"
+    assert "measured 22.3 s" in row
+    assert "<td class=number>22.3 s" in row
+    assert "19.1 s to 24.7 s by the settings of what was measured" in row
+    other = re.search(r"<th scope=row>power_cut entry</th><td>pages</td>.*?</tr>", text)[0]
+    assert 'class="mark"' not in other
+    main(["predict", CLASSIC, "--page", str(out)])
+    assert 'class="mark"' not in out.read_text()
+
+
 def test_one_sample_alone_is_no_certainty(run):
     found = measured([record(run)], sensible(CLASSIC))["reliability.engines.patroni.mttr"]
     assert found.high == pytest.approx(4 * found.low)

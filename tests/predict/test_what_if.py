@@ -5,7 +5,7 @@ from services import HEAD, classic, written
 
 from holdfast.cli.predict import _objections
 from holdfast.errors import Refused
-from holdfast.predict.whatif import gains, worse_than_one
+from holdfast.predict.whatif import _timers, gains, worse_than_one
 from holdfast.predict.yearly import Prediction
 
 
@@ -25,6 +25,14 @@ def test_the_best_change_stands_first():
     assert found[0] > 1
 
 
+def test_how_often_the_holder_of_a_virtual_ip_speaks_can_be_set():
+    often = Prediction(classic("tiers.entry.vip_settings.advert=50ms")).known["tiers.entry.reliability.failover"]
+    assert often.high < Prediction(classic()).known["tiers.entry.reliability.failover"].high
+    with pytest.raises(Refused) as refused:
+        classic("tiers.entry-vip.advert=50ms")
+    assert refused.value.problems[0].remedy == "write tiers.entry.vip_settings.advert"
+
+
 def test_a_change_that_the_engine_would_refuse_is_not_offered():
     assert not any("ttl of db" in gain.change for gain in gains(classic(), _objections))
     assert any("ttl of db" in gain.change for gain in gains(classic("tiers.db.ttl=60s"), _objections))
@@ -34,6 +42,45 @@ def test_a_second_provider_is_worth_nearly_all_that_the_first_one_costs():
     topology = classic("reliability.shared.dns.sla=99.9%")
     (gain,) = [each for each in gains(topology, _objections) if each.change == "a second provider beside dns"]
     assert gain.gain_min == pytest.approx(525.96, rel=0.01)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ("reliability.shared.payments={mtbf: 1y, mttr: 2h}", "a second provider beside payments"),
+    ("reliability.region={mtbf: 1y, mttr: 2h}", "a second region that takes over without loss"),
+])
+def test_a_second_one_is_offered_of_what_is_known_by_its_failures_too(change, says):
+    (gain,) = [each for each in gains(classic(change), _objections) if each.change == says]
+    # Once a year for 2 h; two of it at once: 2 h / 8768 h of that.
+    assert gain.gain_min == pytest.approx(120, rel=0.01)
+
+
+def test_every_timer_of_a_chain_that_matters_in_a_year_is_tried_where_it_can_be_written():
+    settings = [gain.setting for gain in gains(classic("tiers.db.ttl=60s", "tiers.db.loop_wait=4s"), _objections)]
+    assert {"tiers.entry.retry_after=400ms", "tiers.entry.vip_settings.advert=50ms", "tiers.db.ttl=30s",
+            "tiers.db.loop_wait=2s"} <= {*settings}
+    assert not any("check_timeout" in setting for setting in settings)  # it costs nothing in a year
+
+
+def test_timers_of_a_sidecar_and_below_balance_are_written_where_they_belong(tmp_path):
+    text = """\
+tiers:
+  entry: {engine: haproxy, replicas: 2, routes: {http: front}, balance: {retry_after: 400ms}}
+  front: {engine: command, replicas: 2, run: python3 app.py, uses: {stock: {}}, mesh: true}
+  stock: {engine: command, replicas: 2, run: python3 app.py, mesh: {prefer_zone: false}}
+probes:
+  pages: {http: "http://entry/"}
+"""
+    topology = written(tmp_path, HEAD + text)
+    tried = {setting for _, setting, _ in _timers(topology)}
+    assert {"tiers.entry.balance.retry_after=200ms", "tiers.front.mesh={hedge_after: 125ms}",
+            "tiers.stock.mesh.hedge_after=125ms", "tiers.front.uses.stock.timeout=1s"} <= tried
+    for setting in tried:
+        written(tmp_path, HEAD + text, setting)
+
+
+def test_a_zone_more_than_the_alphabet_has_letters_is_thinkable():
+    zones = f"zones=[{', '.join(map(chr, range(ord('a'), ord('z') + 1)))}]"
+    assert any("one more zone (26 -> 27)" in gain.change for gain in gains(classic(zones), _objections))
 
 
 def test_failing_over_that_costs_more_than_it_saves_is_told(tmp_path):
@@ -55,6 +102,8 @@ probes:
     ("change", "says"),
     [
         ("tiers.dbb.replicas=2", "there is no tier 'dbb'; did you mean 'db'?"),
+        ("tiers.entry-vip.advert=50ms", "entry-vip is added by another tier, which has its keys"),
+        ("tiers.entry.vip_settings.advert=5ms", "keepalived sends no more than 100 adverts a second"),
         ("tiers.db.replcas=2", "unknown key 'replcas' in tiers.db"),
         ("tiers.db.replicas=many", "tiers.db.replicas must be a whole number"),
         ("tiers.db.replicas", "says not what to set to what"),

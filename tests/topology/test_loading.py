@@ -183,6 +183,19 @@ def test_a_tier_named_like_a_virtual_ip_is_refused(tmp_path):
     assert told(tmp_path, text) == ["14:3 the name 'entry-vip' is taken by the virtual IP of entry"]
 
 
+def test_the_holder_of_a_virtual_ip_is_set_beside_it_and_its_mistakes_are_told_where_they_stand(tmp_path):
+    def beside(settings: str) -> str:
+        return changed(("vip: 10.0.1.100", f"vip: 10.0.1.100\n    vip_settings: {settings}"))
+
+    shop = loaded(tmp_path, beside("{advert_interval: 50ms}"))
+    assert shop.tiers["entry-vip"].settings == VirtualIp(advert_interval="50ms")
+    assert shop.located("tiers", "entry-vip", "advert_interval").endswith(":11:20")
+    assert told(tmp_path, beside("{advrt_interval: 50ms}")) == [
+        "11:20 unknown key 'advrt_interval' in tiers.entry.vip_settings; did you mean 'advert_interval'?"]
+    assert told(tmp_path, changed(("    vip: 10.0.1.100\n", "    vip_settings: {advert_interval: 50ms}\n"))) == [
+        "10:5 vip_settings has no virtual IP to hold"]
+
+
 def test_a_virtual_ip_needs_an_engine_that_holds_it(tmp_path):
     bare = Kinds(engines={"haproxy": Balancer}, probes={}, faults={})
     text = "service: x\ntiers: {entry: {engine: haproxy, vip: 10.0.1.100}}\n"

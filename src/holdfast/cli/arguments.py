@@ -106,6 +106,8 @@ def _on_topologies(add: Add) -> None:
     predict.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help=change)
     predict.add_argument("--next-nine", action="store_true", help="every single change with what it would gain, best first")
     predict.add_argument("--figures", action="store_true", help="list every figure that it rests on, with range and source")
+    cuts = "count minimal cut sets up to this order, and list the likeliest; 3 if not given"
+    predict.add_argument("--cut-sets", type=_order, metavar="ORDER", help=cuts)
     years = "play N years by chance as well: how unlike one year is to another (needs numpy)"
     predict.add_argument("--years", type=_years, metavar="N", help=years)
     runs = "take failover and repair times from the drills of this run, or of each run in this folder; may be repeated"
@@ -232,6 +234,12 @@ def _duration(text: str) -> float:
 def _years(text: str) -> int:
     if not text.isdigit() or not 100 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of years to play; write one from 100 to 1000000")
+    return int(text)
+
+
+def _order(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no order of cut sets, how many fail at once; write one from 1 to 100")
     return int(text)
 
 

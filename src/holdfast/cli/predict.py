@@ -14,7 +14,9 @@ from holdfast.cli.service import newest, sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
 from holdfast.predict.known import Measured
+from holdfast.predict.likeliest import ORDER, likeliest
 from holdfast.predict.safety import findings
+from holdfast.predict.spread import spread
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
 from holdfast.predict.years import year_by_chance
@@ -22,6 +24,7 @@ from holdfast.record.store import Record, read
 from holdfast.report import bars, predicted, predicted_json
 from holdfast.report.explained import table
 from holdfast.report.letters import fitting
+from holdfast.report.promised import seen
 from holdfast.topology.changing import parsed
 from holdfast.topology.check import check, unsound
 from holdfast.topology.model import Topology
@@ -32,8 +35,10 @@ RECORD = "record.sqlite"
 def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
-    shown = measured(recorded(arguments.records, arguments.runs), topology)
-    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown)
+    records = recorded(arguments.records, arguments.runs)
+    shown = measured(records, topology)
+    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown,
+                 order=arguments.cut_sets or ORDER)
     if arguments.years:
         found = replace(found, years=year_by_chance(Prediction(topology, shown), arguments.years))
     outages = promised(topology, foreseen(topology)) if topology.probes else []
@@ -42,7 +47,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
         target = Path(arguments.page)
         try:
-            target.write_text(page(found, drawn(topology), bars.foretold(outages)), "utf-8")
+            target.write_text(page(found, drawn(topology), bars.foretold(outages, seen(records))), "utf-8")
         except OSError as error:
             raise Refused(Problem(f"cannot write the page: {error.strerror}", str(target), "choose another file")) from None
     if arguments.json:
@@ -66,8 +71,10 @@ def said(
     samples: int = SAMPLES,
     *,
     measured: Mapping[str, Measured] = MappingProxyType({}),
+    order: int = ORDER,
 ) -> predicted.Predicted:
-    """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills."""
+    """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills; `order`:
+    up to which minimal cut sets are counted."""
     prediction = Prediction(topology, measured)
     tree = prediction.tree()
     values = prediction.middle()
@@ -78,8 +85,10 @@ def said(
     return predicted.Predicted(
         service=topology.service, file=topology.file,
         outlooks=tuple(outlook(prediction, path.name, samples) for path in prediction.service.paths),
+        spreads=tuple(spread(prediction, path.name, samples) for path in prediction.service.paths),
         known=tuple(sorted(prediction.known.values(), key=lambda known: known.name)),
-        single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)), cut_sets=tree.cut_set_counts(3),
+        single_points=tuple(sorted(name for cut in tree.cut_sets(1) for name in cut)),
+        cut_sets=likeliest(tree, [numbers[event.name] for event in tree.events], order),
         importance=tuple(tree.importance(numbers).items()), findings=findings(topology),
         worse_than_one=tuple(worse_than_one(prediction)),
         gains=gains(topology, _objections, measured=measured) if with_gains else None,

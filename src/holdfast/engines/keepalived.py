@@ -1,6 +1,9 @@
 """keepalived: holds a virtual IP on one of a tier's hosts, and moves it when the host or its balancer is gone.
 
-Nobody writes this tier: `vip: 10.0.1.100` on a tier adds it, on the same hosts, named after the tier with `-vip`.
+Nobody writes this tier: `vip: 10.0.1.100` on a tier adds it, on the same hosts, named after the tier with `-vip`; its keys are
+written there as well.
+
+    entry: {engine: haproxy, replicas: 2, vip: 10.0.1.100, vip_settings: {advert: 50ms}, routes: {http: web}}
 """
 
 import shlex
@@ -172,7 +175,7 @@ def delays(tier: str, topology: Topology) -> tuple[Delay, ...]:
     return (
         Delay(
             step="vip_missed", name="the virtual IP's host is missed",
-            low_s=2 * advert_s, high_s=3 * advert_s + skew_s, setting="advert",
+            low_s=2 * advert_s, high_s=3 * advert_s + skew_s, setting="vip_settings.advert",
             source="RFC 5798, 6.1: Master_Down_Interval = 3 * advert + skew",
         ),
         Delay(

@@ -6,28 +6,15 @@ is found where nothing is declared.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from math import ceil
-from typing import Literal
+from math import ceil, floor, isfinite
 
+from holdfast.engines.shared import has_own_config
+from holdfast.predict.calls import losses, pools, retries, timeouts
+from holdfast.predict.finding import Finding, Level
 from holdfast.predict.queues import mean_wait
 from holdfast.predict.service import needed
-from holdfast.quantities import shown_seconds, written_seconds
+from holdfast.quantities import shown_seconds
 from holdfast.topology.model import Topology
-
-RESERVED_CONNECTIONS = 3
-"""PostgreSQL keeps so many for superusers (superuser_reserved_connections)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """warning: it will hurt when something breaks.  note: it is worth knowing."""
-
-    level: Literal["warning", "note"]
-    rule: str
-    what: str
-    where: str
-    remedy: str
 
 
 def findings(topology: Topology) -> tuple[Finding, ...]:
@@ -37,37 +24,42 @@ def findings(topology: Topology) -> tuple[Finding, ...]:
 
 
 def capacity(topology: Topology) -> Iterator[Finding]:
-    """Whether what is left after one instance, or one zone, still carries the peak (N-1)."""
+    """Whether what is left after one instance (N-1), or one zone, still carries the peak.  At exactly the peak nothing is left to
+    spare: a queue that came about is never worked off."""
     for name, tier in topology.tiers.items():
         if not tier.capacity or not tier.demand:
             continue
-        zones = Counter(instance.zone for instance in topology.instances_of(name))
-        worst, lost = zones.most_common(1)[0]
         where = topology.located("tiers", name, "capacity")
-        must = ceil(tier.demand / tier.capacity - 1e-9)
-        losses = [("without one instance", 1)] + (
-            [(f"without zone {worst}", lost)] if len(topology.zones) > 1 and lost > 1 else []
-        )
-        for said, gone in losses:
-            left = tier.replicas - gone
-            if left * tier.capacity < tier.demand:
-                what = f"{said}, {name} can do {left * tier.capacity:g} of a peak of {tier.demand:g}"
-                yield Finding(
-                    level="warning", rule="capacity", what=what, where=where, remedy=_more(topology, name, must, gone > 1)
-                )
-                break
-        else:
+        short = [
+            (said, left) for said, gone in losses(topology, name)
+            if (left := max(0, tier.replicas - gone) * tier.capacity) <= tier.demand * (1 + 1e-9)
+        ]  # fmt: skip
+        if not short:
             yield from _waiting(topology, name, where)
+            continue
+        (said, left), *further = short
+        what = f"{said}, {name} can do {left:g} of a peak of {tier.demand:g}"
+        what += "".join(f"; {also}, {less:g}" for also, less in further)
+        if left > tier.demand * (1 - 1e-9):
+            what += ": nothing is left to spare, and a queue only grows"
+        yield Finding(level="warning", rule="capacity", what=what, where=where, remedy=_more(topology, name))
 
 
-def _more(topology: Topology, name: str, must: int, by_zone: bool) -> str:
-    """How many replicas would do, counted for the loss in question."""
-    replicas, zones = topology.tiers[name].replicas, len(topology.zones)
-    while replicas - (ceil(replicas / zones) if by_zone else 1) < must:
-        replicas += 1
-        if replicas > 1000:
-            return "use larger instances, or more zones: no number of replicas is enough"
-    return f"write replicas: {replicas}, or use larger instances"
+def _more(topology: Topology, name: str) -> str:
+    """How many replicas carry more than the peak after the loss of any one instance, and of any zone."""
+    tier, zones = topology.tiers[name], len(topology.zones)
+    assert tier.capacity
+    assert tier.demand
+    must = floor(tier.demand / tier.capacity + 1e-9) + 1
+    by_zone = [number for number in range(tier.replicas, 1001) if zones > 1 and number - ceil(number / zones) >= must]
+    for_one, for_zone = max(tier.replicas, must + 1), min(by_zone, default=0)
+    if for_one > 1000 or (zones > 1 and not for_zone):
+        return "use larger instances, or more zones: no number of replicas is enough"
+    if for_zone <= for_one:
+        return f"write replicas: {for_one}, or use larger instances"
+    if for_one == tier.replicas:
+        return f"write replicas: {for_zone}, or use larger instances"
+    return f"write replicas: {for_zone}, or use larger instances; {for_one} would bear the loss of one, but not of a zone"
 
 
 def _waiting(topology: Topology, name: str, where: str) -> Iterator[Finding]:
@@ -76,7 +68,7 @@ def _waiting(topology: Topology, name: str, where: str) -> Iterator[Finding]:
     assert tier.demand
     before_s = mean_wait(tier.replicas, tier.demand, tier.capacity)
     after_s = mean_wait(tier.replicas - 1, tier.demand, tier.capacity)
-    if tier.replicas > 1 and after_s > 3 / tier.capacity:
+    if tier.replicas > 1 and isfinite(after_s) and after_s > 3 / tier.capacity:
         share = tier.demand / ((tier.replicas - 1) * tier.capacity)
         what = (
             f"with one instance lost, {name} is used to {share:.0%} and a request waits {shown_seconds(after_s)} on average "
@@ -85,108 +77,6 @@ def _waiting(topology: Topology, name: str, where: str) -> Iterator[Finding]:
         yield Finding(
             level="note", rule="queueing", what=what, where=where, remedy="add a replica, so that what is left is used less"
         )
-
-
-def attempts(topology: Topology, caller: str, called: str) -> int:
-    """How often one call of `caller` may reach `called`."""
-    uses = topology.tiers[caller].uses.get(called)
-    if uses is not None:
-        return uses.retries + 1
-    # Our balancers ask a second host for a page when the first did not answer; what a config of the user's own does is not known.
-    settings = topology.tiers[caller].settings
-    pages = any(other == called and protocol == "http" for protocol, other in topology.tiers[caller].routes.items())
-    again = pages and any(getattr(settings, name, None) is not None for name in ("retry_after", "hedge_after"))
-    return 2 if again and topology.tiers[caller].config is None and topology.tiers[called].replicas > 1 else 1
-
-
-def chains(topology: Topology) -> Iterator[tuple[str, ...]]:
-    """Every way from a tier that nobody calls down to one that calls nobody."""
-
-    def below(name: str) -> list[str]:
-        tier = topology.tiers[name]
-        return [each for each in dict.fromkeys((*tier.routes.values(), *tier.uses)) if each in topology.tiers]
-
-    stack = [(name,) for name in topology.tiers if not topology.users_of(name) and below(name)]
-    while stack:
-        chain = stack.pop()
-        further = [each for each in below(chain[-1]) if each not in chain]
-        if not further:
-            yield chain
-        stack += [(*chain, each) for each in further]
-
-
-def retries(topology: Topology) -> Iterator[Finding]:
-    """Layers that each try again multiply; with little room that keeps a service down after its cause is gone.
-
-    (Beyer and others, Site Reliability Engineering, chapter 22; Bronson and others, Metastable Failures, HotOS 2021.)
-    """
-    for chain in sorted(set(chains(topology))):
-        factor, layers = 1, 0
-        for caller, called in zip(chain, chain[1:], strict=False):
-            times = attempts(topology, caller, called)
-            factor, layers = factor * times, layers + (times > 1)
-        last = topology.tiers[chain[-1]]
-        where = topology.located("tiers", chain[-2], "uses" if topology.tiers[chain[-2]].uses else "routes")
-        way = " -> ".join(chain)
-        if last.capacity and last.demand and last.replicas > 1:
-            left = (last.replicas - 1) * last.capacity
-            if last.demand <= left < last.demand * factor:
-                what = (
-                    f"after a loss {chain[-1]} can carry the peak ({last.demand:g} of {left:g}), but not once every call fails "
-                    f"and is tried again: {way} makes {factor} of one, {last.demand * factor:g} in all, and stays down"
-                )
-                remedy = "limit retries by a budget (a share of calls), or by a breaker, in one layer only"
-                yield Finding(level="warning", rule="metastable", what=what, where=where, remedy=remedy)
-                continue
-        if layers > 1:
-            what = f"{layers} layers try again: one question may become {factor} on the way {way}"
-            yield Finding(level="note", rule="retries", what=what, where=where, remedy="try again in one layer, near the user")
-
-
-def timeouts(topology: Topology) -> Iterator[Finding]:
-    """Who calls must wait for at least as long as all attempts of what is called take together."""
-    for name, tier in topology.tiers.items():
-        inner_s = max((uses.timeout * (uses.retries + 1) for uses in tier.uses.values()), default=0.0)
-        if not inner_s:
-            continue
-        slowest = max(tier.uses, key=lambda each: tier.uses[each].timeout * (tier.uses[each].retries + 1))
-        said = f"{name} may take {written_seconds(inner_s)} for {slowest} ({tier.uses[slowest].retries + 1} attempts)"
-        for caller, other in topology.tiers.items():
-            uses = other.uses.get(name)
-            limit_s, key = (uses.timeout, ("uses", name, "timeout")) if uses else (None, ("request_timeout",))
-            if uses is None and name in other.routes.values() and other.config is None:
-                limit_s = getattr(other.settings, "request_timeout", None)
-            if limit_s is not None and limit_s < inner_s:
-                what = f"{caller} gives up on {name} after {written_seconds(limit_s)}, but {said}"
-                remedy = f"let {caller} wait for {written_seconds(inner_s)} or more, or {name} for less"
-                yield Finding(
-                    level="warning",
-                    rule="timeouts",
-                    what=what,
-                    where=topology.located("tiers", caller, *key),
-                    remedy=remedy,
-                )
-
-
-def pools(topology: Topology) -> Iterator[Finding]:
-    """Connections that may be opened, beside those that a database takes."""
-    for name, tier in topology.tiers.items():
-        most = getattr(tier.settings, "max_connections", None) if hasattr(tier.settings, "consensus") else None
-        users = {user: other.uses[name].pool for user, other in topology.tiers.items() if name in other.uses}
-        if most is None or not any(users.values()):
-            continue
-        wanted = {user: (pool or 0) * topology.tiers[user].replicas for user, pool in users.items()}
-        room = most - RESERVED_CONNECTIONS
-        if sum(wanted.values()) > room:
-            told = ", ".join(f"{user} {number}" for user, number in wanted.items() if number)
-            what = f"{name} takes {room} connections besides {RESERVED_CONNECTIONS} reserved ones, its users may open {told}"
-            yield Finding(
-                level="warning",
-                rule="pools",
-                what=what,
-                where=topology.located("tiers", name, "max_connections"),
-                remedy="make the pools smaller, or max_connections larger",
-            )
 
 
 def quorums(topology: Topology) -> Iterator[Finding]:
@@ -210,18 +100,33 @@ def recovery_points(topology: Topology) -> Iterator[Finding]:
         where = topology.located("tiers", name, "synchronous")
         if synchronous == 0:
             objective = topology.objectives.lost_writes
-            level: Literal["warning", "note"] = "warning" if objective is not None else "note"
+            level: Level = "warning" if objective is not None else "note"
             what = f"{name} follows asynchronously: what was confirmed in the last moments before a loss may be gone"
             if objective is not None:
                 what += f", and the objective is {objective} lost writes"
             yield Finding(level=level, rule="recovery point", what=what, where=where, remedy="write synchronous: 1")
         elif tier.replicas <= synchronous + 1:
-            what = (
-                f"{name} needs {synchronous} of {tier.replicas - 1} standbys for each commit: after one loss none is to spare"
-            )
+            what = f"{name} has {synchronous + 1} hosts and waits for {synchronous} standby{'s' * (synchronous > 1)}: "
+            what += _without_spare(has_own_config(name, topology), synchronous)
             yield Finding(
                 level="note", rule="recovery point", what=what, where=where, remedy=f"write replicas: {synchronous + 2}"
             )
+
+
+def _without_spare(own: bool, synchronous: int) -> str:
+    """What becomes of commits after one loss: holdfast renders synchronous_mode without synchronous_mode_strict, in which Patroni
+    lowers synchronous_node_count to the standbys that are there (Patroni documentation, Replication modes)."""
+    if own:
+        return "after one loss your config decides whether writes stop (synchronous_mode_strict) or go on with fewer copies"
+    if synchronous == 1:
+        return (
+            "after one loss Patroni goes on without rather than stop writes, and what is then confirmed is on one host alone: "
+            "a recovery point above 0 until a standby is back"
+        )
+    return (
+        f"after one loss Patroni waits for {synchronous - 1} rather than stop writes, and what is then confirmed is on "
+        f"{synchronous} hosts, not {synchronous + 1}: a recovery point above 0 once these are lost together"
+    )
 
 
 RULES: tuple[Callable[[Topology], Iterator[Finding]], ...] = (

@@ -1,13 +1,16 @@
 """What a change would gain: every single change that an architect may think of, with its minutes a year, best first.
 
 Rules: one change at a time, the rest as it is; figures at their middle, so a gain is a difference of like with like; a
-change that the topology could not bear (`check` would refuse it) is not offered.
+change that the topology could not bear (`check` would refuse it) is not offered, nor is a timer at half without effect on a year.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
+from string import ascii_lowercase
 from typing import Any
 
+from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Measured
@@ -50,10 +53,14 @@ def gains(
         if not sensible(other):
             after = _minutes(Prediction(other, measured).unavailability(path))
             found.append(Gain(change=change, setting=setting, before_min=before, after_min=after))
-    for change, figures in _better(prediction, path):
-        middle = prediction.middle()
-        changed = {name: factor(middle[name]) for name, factor in figures.items()}
-        after = _minutes(prediction.unavailability(path, {**middle, **changed}))
+    for change, setting, other in _timers(topology):
+        changed = Prediction(other, measured)
+        if changed.known != prediction.known and not sensible(other):
+            after = _minutes(changed.unavailability(path))
+            found.append(Gain(change=change, setting=setting, before_min=before, after_min=after))
+    middle = prediction.middle()
+    for change, figures in _better(prediction, path, middle):
+        after = _minutes(prediction.unavailability(path, {**middle, **figures}))
         found.append(Gain(change=change, setting="", before_min=before, after_min=after))
     return tuple(sorted(found, key=lambda gain: -gain.gain_min))
 
@@ -83,60 +90,79 @@ def _changed(topology: Topology) -> Iterator[tuple[str, str, Topology]]:
                 f"tiers.{name}.replicas={more}",
                 _with_tier(topology, name, replicas=more),
             )
-        yield from _timers(topology, name)
-    letter = next(each for each in map(chr, range(ord("a"), ord("z") + 1)) if each not in topology.zones)
+    names = (*ascii_lowercase, *map("".join, product(ascii_lowercase, repeat=2)))
+    letter = next(each for each in names if each not in topology.zones)
     zones = (*topology.zones, letter)
     yield f"one more zone ({len(zones) - 1} -> {len(zones)})", f"zones=[{', '.join(zones)}]", replace(topology, zones=zones)
 
 
-TIMERS = ("ttl", "loop_wait", "check_interval", "check_timeout", "advert")
+def _timers(topology: Topology) -> Iterator[tuple[str, str, Topology]]:
+    """Each timer at half that a step of any engine here names as its setting, and each time that a call may take."""
+    for name, tier in topology.tiers.items():
+        said = [delay.setting.rpartition(".")[2] for delay in ENGINES[tier.engine].delays(name, topology) if delay.setting]
+        for key in dict.fromkeys(each.strip() for setting in said for each in setting.split(",")):
+            inner = getattr(tier.settings, "balance", None)
+            within = "balance" if isinstance(getattr(inner, key, None), float) else ""
+            value = getattr(inner if within else tier.settings, key, None)
+            if isinstance(value, float) and value > 0 and tier.config is None:
+                half = {key: value / 2}
+                update = {within: inner.model_copy(update=half)} if within and inner else half
+                other = _with_tier(topology, name, settings=tier.settings.model_copy(update=update))
+                yield (*_halved(name, key, value, _written_at(topology, name, f"{within}.{key}" if within else key)), other)
+        for called, uses in tier.uses.items():
+            if uses.timeout > 0:
+                shorter = {**tier.uses, called: uses.model_copy(update={"timeout": uses.timeout / 2})}
+                told = _halved(f"{name} for {called}", "timeout", uses.timeout, f"tiers.{name}.uses.{called}.timeout={{}}")
+                yield (*told, _with_tier(topology, name, uses=shorter))
 
 
-def _timers(topology: Topology, name: str) -> Iterator[tuple[str, str, Topology]]:
-    """Each timer at half."""
-    settings = topology.tiers[name].settings
-    if topology.tiers[name].config is not None:
-        return
-    for key in TIMERS:
-        value = getattr(settings, key, None)
-        if isinstance(value, float) and value > 0:
-            half = value / 2
-            other = settings.model_copy(update={key: half})
-            yield (
-                f"{key} of {name} at half ({written_seconds(value)} -> {written_seconds(half)})",
-                f"tiers.{name}.{key}={written_seconds(half)}",
-                _with_tier(topology, name, settings=other),
-            )
+def _halved(whose: str, key: str, value_s: float, place: str) -> tuple[str, str]:
+    half = written_seconds(value_s / 2)
+    return f"{key} of {whose} at half ({written_seconds(value_s)} -> {half})", place.replace("{}", half)
 
 
-Factor = Callable[[float], float]
+def _written_at(topology: Topology, name: str, key: str) -> str:
+    """As `--set` takes it, with {} for the value: the keys of a tier that another one implies are written there."""
+    bearer = topology.bearer(name)
+    if not bearer:
+        return f"tiers.{name}.{key}={{}}"
+    if name == f"{bearer}-vip":
+        return f"tiers.{bearer}.vip_settings.{key}={{}}"
+    return f"tiers.{bearer}.mesh={{{key}: {{}}}}" if topology.tiers[bearer].mesh is True else f"tiers.{bearer}.mesh.{key}={{}}"
 
 
-def _better(prediction: Prediction, path: str) -> Iterator[tuple[str, dict[str, Factor]]]:
-    """What is no number in the file: better habits and second providers."""
+def _better(prediction: Prediction, path: str, middle: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
+    """What is no number in the file, better habits and second providers: (in words, figures instead of those at their middle)."""
+
+    def half(*names: str) -> dict[str, float]:
+        return {name: middle[name] / 2 for name in names}
+
     topology = prediction.topology
-    manual = [name for name in prediction.known if name.endswith("manual_failover")]
-    yield "a person acts in half the time", dict.fromkeys(manual, lambda value: value / 2)
-    uncovered = [name for name in prediction.known if name.endswith("uncovered")]
-    if uncovered:
-        yield (
-            "failing over works twice as reliably (a fence that cannot hang)",
-            dict.fromkeys(uncovered, lambda value: value / 2),
-        )
-        yield "failing over is exercised twice as often", {"reliability.failover_test": lambda value: value / 2}
+    yield "a person acts in half the time", half(*(name for name in prediction.known if name.endswith("manual_failover")))
+    if uncovered := [name for name in prediction.known if name.endswith("uncovered")]:
+        yield "failing over works twice as reliably (a fence that cannot hang)", half(*uncovered)
+        yield "failing over is exercised twice as often", half("reliability.failover_test")
     for tier in prediction.service.pools:
         if tier in prediction.path(path).tiers:
-            name = f"tiers.{tier}.reliability.failover"
-            yield f"{tier} fails over in half the time", {name: lambda value: value / 2}
-    yield "common causes made half as common (staged roll-outs, unlike versions)", {"reliability.beta": lambda value: value / 2}
+            yield f"{tier} fails over in half the time", half(f"tiers.{tier}.reliability.failover")
+    yield "common causes made half as common (staged roll-outs, unlike versions)", half("reliability.beta")
     if "reliability.hosts.mttr" in prediction.known:
-        yield "hosts are repaired in half the time", {"reliability.hosts.mttr": lambda value: value / 2}
+        yield "hosts are repaired in half the time", half("reliability.hosts.mttr")
     for name in topology.reliability.shared:
-        down = f"reliability.shared.{name}.down"
-        if down in prediction.known:
-            yield f"a second provider beside {name}", {down: lambda value: value * value}
-    if "reliability.region.down" in prediction.known:
-        yield "a second region that takes over without loss", {"reliability.region.down": lambda value: value * value}
+        if twice := _beside(f"reliability.shared.{name}", middle):
+            yield f"a second provider beside {name}", twice
+    yield "a second region that takes over without loss", _beside("reliability.region", middle)
+
+
+def _beside(name: str, middle: Mapping[str, Any]) -> dict[str, float]:
+    """The figure with which the thing is down as often as two of it at once that fail independently: for q of the time, q * q."""
+    if f"{name}.down" in middle:
+        return {f"{name}.down": middle[f"{name}.down"] ** 2}
+    if f"{name}.mtbf" not in middle:
+        return {}
+    often, long = middle[f"{name}.mtbf"], middle[f"{name}.mttr"]
+    both = (long / (often + long)) ** 2
+    return {f"{name}.mtbf": long * (1.0 - both) / both}
 
 
 def worse_than_one(prediction: Prediction) -> Iterator[tuple[str, float, float]]:

@@ -5,7 +5,9 @@ person has acted.  Repairs are exponential with the mean that is known.  What on
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
+from holdfast.predict.biasing import Rare, rare
 from holdfast.predict.gates import Event, Or
 from holdfast.predict.montecarlo import Life, Played, Repair, play
 from holdfast.predict.tree import FaultTree
@@ -22,10 +24,22 @@ class Years:
     tenth_min: float
     hundredth_min: float
     missed: float | None
+    rare: Rare | None = None
+    """Where years at random hardly ever show an outage: what failures that are made likelier and weighed back say instead."""
+
+
+RARE = 1e-6
+"""Six nines: down for less than this share of the time, hardly one of the years that are played has an outage."""
+CYCLES = 20_000
 
 
 def play_years(prediction: Prediction, years: int, seed: int, path: str = "service") -> Played:
     """Raises Refused where numpy is missing."""
+    return play(*_lives(prediction, path, "fixed"), years, seed)
+
+
+def _lives(prediction: Prediction, path: str, quickly: Literal["fixed", "exponential"]) -> tuple[FaultTree, list[Life]]:
+    """quickly: how failing over that nobody has to help is distributed."""
     values = prediction.middle()
     waits: list[Life] = []
     for tier, (_, often) in prediction.failing_over(path, values).items():
@@ -33,7 +47,7 @@ def play_years(prediction: Prediction, years: int, seed: int, path: str = "servi
         if pool.weight == 1.0:
             share = covered_share(pool, values)
             quick, slow = values[pool.failover], values[pool.manual]
-            waits.append(Life(event=f"{tier} fails over", failures_per_h=often * share, repair=Repair("fixed", quick, quick)))
+            waits.append(Life(event=f"{tier} fails over", failures_per_h=often * share, repair=Repair(quickly, quick, quick)))
             waits.append(Life(event=f"{tier} waits for a person", failures_per_h=often * (1 - share),
                               repair=Repair("exponential", slow, slow)))
     tree = FaultTree(Or(prediction.path(path).top, *(Event(life.event, 0.0) for life in waits)))
@@ -43,7 +57,7 @@ def play_years(prediction: Prediction, years: int, seed: int, path: str = "servi
              repair=Repair("exponential", values[causes[event.name].long], values[causes[event.name].long]))
         for event in tree.events if event.name in causes
     ]
-    return play(tree, [*lives, *waits], years, seed)
+    return tree, [*lives, *waits]
 
 
 def year_by_chance(prediction: Prediction, years: int, seed: int = 1, path: str = "service") -> Years:
@@ -53,4 +67,13 @@ def year_by_chance(prediction: Prediction, years: int, seed: int = 1, path: str 
     return Years(
         played=years, median_min=median, tenth_min=tenth, hundredth_min=hundredth,
         missed=None if objective is None else played.missed(objective),
+        rare=_rarely(prediction, path, seed) if prediction.unavailability(path) < RARE else None,
     )
+
+
+def _rarely(prediction: Prediction, path: str, seed: int) -> Rare | None:
+    """None where the method does not apply: repairs so slow that a cycle does not end."""
+    try:
+        return rare(*_lives(prediction, path, "exponential"), CYCLES, seed)
+    except ValueError:
+        return None

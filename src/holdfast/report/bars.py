@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import inf, log10
+from types import MappingProxyType
 from typing import Any
 
 from holdfast.predict.promise import Promise
 from holdfast.quantities import shown_seconds
 from holdfast.report.explained import bounds
-from holdfast.report.promised import Promised
+from holdfast.report.promised import Promised, Seen
 
 WIDTH, HEIGHT = 320, 18
 LEAST_S, MOST_S = 0.01, 100.0
@@ -53,22 +54,35 @@ def promises(kept: Sequence[Promised]) -> str:
     return f"<details open><summary>Promised and measured</summary>{made}{chains}</details>" if kept else ""
 
 
-def foretold(found: Sequence[tuple[str, Promise]]) -> str:
-    """A section of the page of a prediction: what each fault may cost, before anything ran; "" where nobody asks."""
-    rows = "".join(_foretold(name, promise) for name, promise in found)
-    heads = ("drill", "probe", "0.1 s, 1 s and 10 s on a logarithmic scale", "outage", "setting that costs most")
+def foretold(found: Sequence[tuple[str, Promise]], seen: Seen = MappingProxyType({})) -> str:
+    """A section of the page of a prediction: what each fault may cost, before anything ran; "" where nobody asks.
+
+    seen: what runs measured, to be marked on the bars.
+    """
+    rows = "".join(_foretold(name, promise, seen) for name, promise in found)
+    heads = ("drill", "probe", "0.1 s, 1 s and 10 s on a logarithmic scale", "outage", "measured", "setting that costs most")
+    heads = heads if seen else tuple(each for each in heads if each != "measured")
     head = "".join(f"<th scope=col>{name}</th>" for name in heads)
     made = f'<div class="wide"><table class="promises"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return f'<section class="panel"><h2>What each fault may cost clients</h2>{made}</section>' if found else ""
 
 
-def _foretold(name: str, promise: Promise) -> str:
-    case = "; ".join(filter(None, (promise.given, promise.reason)))
+def _foretold(name: str, promise: Promise, seen: Seen) -> str:
+    marks = [*seen.get((name, promise.probe, promise.given), ())]
+    marks += seen.get((name, promise.probe, ""), ()) if promise.given else ()
+    held = [each.kept for each in marks if (each.low_s, each.high_s) == (promise.low_s, promise.high_s)]
+    kept = all(held) if held and len(held) == len(marks) else None  # of other settings than now: marked, and not judged
+    measured_s = [each.measured_s for each in marks if each.measured_s is not None]
+    told = ", ".join(map(_told, measured_s)) + (" <b class=missed>missed</b>" if kept is False else "")
+    then = dict.fromkeys(each.bounds for each in marks if (each.low_s, each.high_s) != (promise.low_s, promise.high_s))
+    settings = f"{' or '.join(then)} by the settings of what was measured" if then else ""
+    case = "; ".join(filter(None, (promise.given, promise.reason, settings)))
     note = f'<br><span class="quiet">{escape(case)}</span>' if case else ""
-    drawn = "" if promise.low_s is None or promise.high_s is None else bar(promise.low_s, promise.high_s, (), kept=None)
+    drawn = "" if promise.low_s is None or promise.high_s is None else bar(promise.low_s, promise.high_s, measured_s, kept=kept)
     costs = promise.costliest.setting if promise.costliest else ""
+    measured = f"<td class=number>{told}</td>" if seen else ""
     return (f"<tr><th scope=row>{escape(name)}</th><td>{escape(promise.probe)}</td><td>{drawn}</td>"
-            f"<td>{escape(bounds(promise))}{note}</td><td>{escape(costs)}</td></tr>")
+            f"<td>{escape(bounds(promise))}{note}</td>{measured}<td>{escape(costs)}</td></tr>")
 
 
 def _row(promise: Promised) -> str:

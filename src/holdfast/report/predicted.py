@@ -3,19 +3,23 @@
 Rules: no headline number without its interval; nothing that was not computed is shown as if it were; what is left out is said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from holdfast.predict.finding import Finding
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Known
-from holdfast.predict.safety import Finding
+from holdfast.predict.likeliest import KEPT, CutSets
+from holdfast.predict.spread import Spread
 from holdfast.predict.tree import Importance
 from holdfast.predict.whatif import Gain
 from holdfast.predict.yearly import Outlook
-from holdfast.predict.years import Years
+from holdfast.predict.years import RARE, Years
 from holdfast.quantities import shown_seconds, written_share
 
 LONGEST_LIST = 12
+SEVERAL = 8
+"""Of the cut sets of more than one, so many of the likeliest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,7 @@ class Predicted:
     outlooks: tuple[Outlook, ...]
     known: tuple[Known, ...]
     single_points: tuple[str, ...]
-    cut_sets: dict[int, int]
+    cut_sets: CutSets
     importance: tuple[tuple[str, Importance], ...]
     findings: tuple[Finding, ...]
     worse_than_one: tuple[tuple[str, float, float], ...] = ()
@@ -39,6 +43,8 @@ class Predicted:
     met_share: float | None = None
     sampled: int = 0
     years: Years | None = None
+    spreads: tuple[Spread | None, ...] = ()
+    """Beside `outlooks`, where they are known."""
     swings: tuple[tuple[str, float, float], ...] = ()
     """Of the whole service: figure, minutes a year at its low end, at its high end; the widest first."""
 
@@ -108,24 +114,32 @@ def _table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -
 
 
 def _outlooks(found: Predicted) -> str:
-    rows = [("path", "down a year, 5 % to 95 %", "middle", "available", "outages", "mean outage", "failing over")]
-    for each in found.outlooks:
-        rows.append(
-            (
-                each.path,
-                f"{minutes(each.low_min)} to {minutes(each.high_min)}",
-                minutes(each.middle_min),
-                available(each.middle_min),
-                f"{each.outages:.3g}",
-                minutes(each.mean_outage_s / 60),
-                minutes(each.failover_min),
-            )
+    rows = [("path", "down a year, 5 % to 95 %", "middle", "available")]
+    rows += [
+        (each.path, f"{minutes(each.low_min)} to {minutes(each.high_min)}", minutes(each.middle_min), available(each.middle_min))
+        for each in found.outlooks
+    ]
+    parts = [("path", "outages a year", "mean outage", "of the time down, failing over")]
+    parts += [(each.path, *told) for each, told in zip(found.outlooks, in_parts(found), strict=True)]
+    note = f"  {found.sampled:,} samples of every figure that is a range; the middle takes each figure at its geometric mean."
+    return f"{_table(rows, frozenset({2, 3}))}\n{note}\n\n{_table(parts)}"
+
+
+def in_parts(found: Predicted) -> list[tuple[str, str, str]]:
+    """Of each outlook: outages a year, how long one is, and what failing over takes; `6.40 to 24.3, middle 9.95`."""
+    spreads = found.spreads or (None,) * len(found.outlooks)
+    return [
+        (
+            _spread(each.outages, known and known.outages, lambda value: f"{value:.3g}"),
+            _spread(each.mean_outage_s, known and known.mean_outage_s, lambda value: minutes(value / 60)),
+            _spread(each.failover_min, known and known.failover_min, minutes),
         )
-    note = (
-        f"  {found.sampled:,} samples of every figure that is a range; the middle takes each figure at its geometric mean.\n"
-        "  `failing over` is the part of `middle` that replacing lost instances takes."
-    )
-    return f"{_table(rows, frozenset({2, 3, 4, 5, 6}))}\n{note}"
+        for each, known in zip(found.outlooks, spreads, strict=True)
+    ]
+
+
+def _spread(middle: float, known: tuple[float, float] | None, told: Callable[[float], str]) -> str:
+    return f"middle {told(middle)}" if known is None else f"{told(known[0])} to {told(known[1])}, middle {told(middle)}"
 
 
 def _against(found: Predicted) -> str:
@@ -145,7 +159,21 @@ def _against(found: Predicted) -> str:
         lines.append(f"Of {years.played:,} years played by chance, all figures at their middle, half have less than "
                      f"{minutes(years.median_min)}, one in ten more than {minutes(years.tenth_min)}, one in a hundred more than "
                      f"{minutes(years.hundredth_min)}" + ("." if missed is None else f"; {missed:.0%} miss the objective."))
+        lines += _about_years(found.outlooks[0], years)
     return "\n".join(lines)
+
+
+def _about_years(whole: Outlook, years: Years) -> Iterator[str]:
+    if whole.partial_min:
+        yield (f"Left out of them: tiers of equals that fail over, where one in so many requests is lost meanwhile, "
+               f"{minutes(whole.partial_min)} of `middle`.")
+    if whole.middle_min < RARE * YEAR_H * 60:
+        once = f": an outage comes once in {1 / whole.outages:.3g} years" if whole.outages else ""
+        yield f"At six nines and more these are chance rather than knowledge{once}."
+    if years.rare is not None:
+        often, error = (each * YEAR_H * 60 for each in (years.rare.unavailability, years.rare.standard_error))
+        yield (f"With failures made likelier and weighed back it is {minutes(often)} a year (standard error {minutes(error)}, "
+               f"{years.rare.cycles:,} cycles).")
 
 
 def _drivers(found: Predicted) -> str:
@@ -162,10 +190,34 @@ def _why(found: Predicted) -> str:
         rows.append(
             (("! " if name in found.single_points else "  ") + name, percent(each.criticality), f"x {each.achievement:.3g}")
         )
-    sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
     lines = [_table(rows, frozenset({1, 2})), f"  ! alone is enough: {len(found.single_points)} single points of failure"]
-    lines.append(f"  minimal cut sets: {sets}")
+    if len(found.importance) > LONGEST_LIST:
+        lines[0] += f"\n  ... and {len(found.importance) - LONGEST_LIST} more"
+    lines.append(f"  minimal cut sets: {counted(found.cut_sets)}")
+    if several := together(found.cut_sets):
+        rows = [("what takes it down together", "of the year")]
+        rows += [(" + ".join(events), share(often)) for events, often in several[:SEVERAL]]
+        lines.append(f"\n{_table(rows, frozenset({1}))}")
+        many = sum(number for order, number in found.cut_sets.counts.items() if order > 1) - len(rows) + 1
+        if many:
+            lines.append(f"  and {many:,} more up to order {found.cut_sets.order}; `--json` has the likeliest {KEPT:,} of all")
     return "\n".join(lines)
+
+
+def counted(sets: CutSets) -> str:
+    """`8 of order 1, 48 of order 2`; what lies beyond was not looked for."""
+    return ", ".join(f"{number:,} of order {order}" for order, number in sets.counts.items()) or f"none up to order {sets.order}"
+
+
+def together(sets: CutSets) -> list[tuple[tuple[str, ...], float]]:
+    """Those of more than one, the likeliest first."""
+    return [each for each in sets.likeliest if len(each[0]) > 1]
+
+
+def share(of_time: float) -> str:
+    """How long that is in a year: `1.24 s`, `12 ms`, `3.2 min`."""
+    minutes_a_year = of_time * YEAR_H * 60
+    return minutes(minutes_a_year) if minutes_a_year * 60 >= 1e-3 else f"{minutes_a_year * 60:.1e} s"
 
 
 def _warnings(found: Predicted) -> str:

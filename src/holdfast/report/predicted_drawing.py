@@ -1,7 +1,11 @@
-"""The drawings of a prediction, as SVG: tiers across zones, and the swings of the figures.  Pure functions to text."""
+"""The drawings of a prediction, as SVG: tiers across zones, and the swings of the figures.  Pure functions to text.
+
+Nothing that is a single point of failure is invisible: what has no room is named in a title, and red as well.
+"""
 
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 
 from holdfast.report.predicted import minutes
 
@@ -10,6 +14,8 @@ Tier = tuple[str, str, Sequence[tuple[str, str, str]]]
 
 WIDTH, LEFT, RIGHT = 1040, 130, 250
 ROW, BOX, GAP = 78, 40, 6
+LINE, LETTERS = 16, 36
+"""Between two lines of text; letters that the column at the right has room for."""
 LETTER = 6.6
 
 
@@ -17,7 +23,9 @@ def topology(tiers: Sequence[Tier], alone: frozenset[str]) -> str:
     """Tiers as rows, zones as columns; red: what is enough to take the service down by itself."""
     zones = list(dict.fromkeys(zone for _, _, instances in tiers for _, _, zone in instances))
     wide = (WIDTH - LEFT - RIGHT) / max(1, len(zones))
-    height = 44 + ROW * len(tiers) + 20
+    shared = [line for each in sorted(alone) if each.startswith("shared ") for line in wrap(each, LETTERS)]
+    top = max(44, 44 + LINE * (len(shared) - 1))
+    height = top + ROW * len(tiers) + 20
     parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="tiers across zones">']
     parts.append(
         f'<rect class="region{_red("region" in alone)}" x="4" y="4" width="{WIDTH - 8}" height="{height - 8}" rx="10"/>'
@@ -28,7 +36,7 @@ def topology(tiers: Sequence[Tier], alone: frozenset[str]) -> str:
         parts.append(f'<rect class="zone{red}" x="{x + 4:.1f}" y="14" width="{wide - 8:.1f}" height="{height - 28}" rx="8"/>')
         parts.append(f'<text class="tick{red}" x="{x + 14:.1f}" y="32">zone {escape(zone)}</text>')
     for row, (name, engine, instances) in enumerate(tiers):
-        y = 44 + row * ROW
+        y = top + row * ROW
         parts.append(
             f'<text class="lane name" x="16" y="{y + 24}">{escape(name)}</text>'
             f'<text class="tick" x="16" y="{y + 40}">{escape(engine)}</text>'
@@ -36,11 +44,10 @@ def topology(tiers: Sequence[Tier], alone: frozenset[str]) -> str:
         for index, zone in enumerate(zones):
             parts.append(_boxes([each for each in instances if each[2] == zone], LEFT + index * wide + 12, y, wide - 24, alone))
         parts.append(_together(name, alone, y))
-    others = sorted(each for each in alone if each.startswith("shared "))
-    said = ", ".join(others)
-    parts.append(
-        f'<text class="alone" x="{WIDTH - RIGHT + 12}" y="32">{escape(said if len(said) < 36 else said[:35] + "…")}</text>'
-    )
+    parts += [
+        f'<text class="alone" x="{WIDTH - RIGHT + 12}" y="{32 + LINE * index}">{escape(line)}</text>'
+        for index, line in enumerate(shared)
+    ]
     return "".join([*parts, "</svg>"])
 
 
@@ -49,25 +56,34 @@ def _red(is_alone: bool) -> str:
 
 
 def _boxes(instances: Sequence[tuple[str, str, str]], x: float, y: float, wide: float, alone: frozenset[str]) -> str:
-    """Side by side as far as they can be read, the rest counted."""
+    """Side by side as far as they can be read, those that are enough alone first, the rest counted."""
     most = max(1, int(wide // 74))
+    instances = sorted(instances, key=lambda each: not _reasons(each, alone))
     shown = list(instances) if len(instances) <= most else list(instances[: most - 1])
     size = (wide + GAP) / max(1, min(len(instances), most)) - GAP
     parts = []
     for index, (name, host, _) in enumerate(shown):
-        red = _red(name in alone or f"host {host}" in alone)
+        reasons = _reasons(shown[index], alone)
         left = x + index * (size + GAP)
         parts.append(
-            f'<g class="box{red}"><title>{escape(name)}</title><rect x="{left:.1f}" y="{y + 6}" width="{size:.1f}" '
+            f'<g class="box{_red(bool(reasons))}"><title>{escape(", ".join(reasons) or name)}</title>'
+            f'<rect x="{left:.1f}" y="{y + 6}" width="{size:.1f}" '
             f'height="{BOX}" rx="5"/><text x="{left + size / 2:.1f}" y="{y + 31}" text-anchor="middle">{escape(host)}</text></g>'
         )
-    if len(instances) > len(shown):
+    if hidden := instances[len(shown) :]:
         left = x + len(shown) * (size + GAP)
+        reasons = [reason for each in hidden for reason in _reasons(each, alone)]
+        title = f"<title>{escape(', '.join(dict.fromkeys(reasons)))}</title>" if reasons else ""
         parts.append(
-            f'<text class="tick" x="{left + size / 2:.1f}" y="{y + 31}" '
-            f'text-anchor="middle">+{len(instances) - len(shown)}</text>'
+            f'<text class="tick{_red(bool(reasons))}" x="{left + size / 2:.1f}" y="{y + 31}" '
+            f'text-anchor="middle">{title}+{len(hidden)}</text>'
         )
     return "".join(parts)
+
+
+def _reasons(instance: tuple[str, str, str], alone: frozenset[str]) -> list[str]:
+    """By what name this box is enough alone: its program, its host."""
+    return [each for each in (instance[0], f"host {instance[1]}") if each in alone]
 
 
 def _together(name: str, alone: frozenset[str], y: float) -> str:

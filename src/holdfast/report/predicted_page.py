@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from holdfast.report.predicted import Predicted, available, minutes, percent, ranged
+from holdfast.report.predicted import Predicted, available, counted, in_parts, minutes, percent, ranged, share, together
 from holdfast.report.predicted_drawing import Tier, sensitivity, topology
+
+CAUSES, SETS = 30, 30
+"""The longest lists."""
 
 
 def page(found: Predicted, tiers: Sequence[Tier], promises: str = "") -> str:
@@ -26,6 +29,7 @@ def page(found: Predicted, tiers: Sequence[Tier], promises: str = "") -> str:
             promises,
             _sensitivity(found),
             _causes(found),
+            _together(found),
             _gains(found),
             _findings(found),
             _figures(found),
@@ -48,15 +52,15 @@ def _head(found: Predicted) -> str:
         f"{minutes(one)} with one.</li>"
         for tier, several, one in found.worse_than_one
     )
+    often, long, _ = (part.partition(", middle ")[0].replace("middle", "about") for part in in_parts(found)[0])
     kept = ""
     if found.objective is not None and found.met_share is not None:
         kept = f"The objective of {found.objective * 100:g} % is kept by {found.met_share:.0%} of {found.sampled:,} samples."
     return (
         '<header class="top"><p class="brand">holdfast <span>prediction</span></p>'
         f'<div class="title"><h1>{escape(found.service)}</h1></div>'
-        f'<p class="summary">Down for {minutes(whole.low_min)} to {minutes(whole.high_min)} a year, in about '
-        f'{whole.outages:.3g} outages '
-        f'of {minutes(whole.mean_outage_s / 60)} on average.</p><p class="facts">5 % to 95 % of what is known; the middle is '
+        f'<p class="summary">Down for {minutes(whole.low_min)} to {minutes(whole.high_min)} a year, in {often} outages '
+        f'of {long} on average.</p><p class="facts">5 % to 95 % of what is known; the middle is '
         f"{minutes(whole.middle_min)}, {available(whole.middle_min)}. A year has 365.25 days. {kept}</p>"
         f"{f'<ul class=prose>{changed}</ul>' if changed else ''}{f'<ul class=violations>{worse}</ul>' if worse else ''}</header>"
     )
@@ -84,13 +88,11 @@ def _paths(found: Predicted) -> str:
             minutes(each.low_min),
             minutes(each.middle_min),
             minutes(each.high_min),
-            f"{each.outages:.3g}",
-            minutes(each.mean_outage_s / 60),
-            minutes(each.failover_min),
+            *parts,
         )
-        for each in found.outlooks
+        for each, parts in zip(found.outlooks, in_parts(found), strict=True)
     ]
-    heads = ("path", "5 %", "middle", "95 %", "outages", "mean outage", "failing over")
+    heads = ("path", "5 %", "middle", "95 %", "outages a year", "mean outage", "of it failing over")
     return _panel("Down in a year", _table(heads, rows, frozenset(range(1, 7))))
 
 
@@ -121,11 +123,23 @@ def _causes(found: Predicted) -> str:
             f"{each.birnbaum:.3g}",
             f"{each.achievement:.3g}",
         )
-        for name, each in found.importance[:30]
+        for name, each in found.importance[:CAUSES]
     ]
-    sets = ", ".join(f"{number} of order {order}" for order, number in found.cut_sets.items())
     heads = ("cause", "alone", "share of the risk", "decides with probability", "risk if it were down, times")
-    return _panel("Why", _table(heads, rows, frozenset({2, 3, 4})) + f'<p class="quiet">Minimal cut sets: {sets}.</p>')
+    said = f"Minimal cut sets: {counted(found.cut_sets)}."
+    if len(found.importance) > CAUSES:
+        said = f"{len(found.importance) - CAUSES} more causes have less of the risk. {said}"
+    return _panel("Why", _table(heads, rows, frozenset({2, 3, 4})) + f'<p class="quiet">{said}</p>')
+
+
+def _together(found: Predicted) -> str:
+    """Cut sets of more than one."""
+    several = together(found.cut_sets)
+    rows = [(" + ".join(events), str(len(events)), share(often)) for events, often in several[:SETS]]
+    many = sum(number for order, number in found.cut_sets.counts.items() if order > 1) - len(rows)
+    said = f'<p class="quiet">And {many:,} more up to order {found.cut_sets.order}.</p>' if many else ""
+    heads = ("all of these at once", "order", "of the year")
+    return _panel("What takes it down together", _table(heads, rows, frozenset({1, 2})) + said if rows else "")
 
 
 def _gains(found: Predicted) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from holdfast.quantities import shown_seconds
 from holdfast.record.event import Event
-from holdfast.record.measure import DrillMeasure, PathMeasure
+from holdfast.record.measure import DrillMeasure, PathMeasure, measure
+from holdfast.record.store import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,23 @@ def _beside(path: PathMeasure, made: Mapping[str, Any], drill: DrillMeasure) -> 
         probe=path.probe, writes=path.writes, low_s=low_s, high_s=high_s, measured_s=measured_s, kept=kept,
         given=str(made.get("given") or ""), reason=str(made.get("reason") or ""), chain=tuple(made.get("chain") or ()),
     )
+
+
+Seen = Mapping[tuple[str, str, str], Sequence[Promised]]
+"""(drill, probe, case) to what runs measured there; the case is "" where it is not known which it was, or makes no difference."""
+
+
+def seen(records: Sequence[Record]) -> Seen:
+    """Of every drill of these runs that was struck and whose clients could be heard, by the name that its repeats share."""
+    found: dict[tuple[str, str, str], list[Promised]] = {}
+    for record in records:
+        planned = {entry["name"]: entry for entry in record.meta.get("drills") or ()}
+        for drill in measure(record):
+            entry = planned.get(drill.name, {})
+            for each in promised(drill, entry, record.events):
+                if each.measured_s is not None:
+                    found.setdefault((str(entry.get("base") or drill.name), each.probe, each.given), []).append(each)
+    return found
 
 
 def counted(kept: Sequence[Promised]) -> str:

@@ -41,7 +41,10 @@ def changed(reading: Reading, changes: Sequence[Change]) -> Reading:
     for path, new in changes:
         where = f"--set {'.'.join(map(str, path))}"
         section = value.get(path[0]) if isinstance(value, dict) else None
-        if path[0] in NAMED and len(path) > 1 and isinstance(section, dict) and path[1] not in section:
+        named = isinstance(section, dict) and path[0] == "tiers" and len(path) > 1
+        if named and (instead := _implied(path, section)):
+            problems.append(Problem(f"{path[1]} is added by another tier, which has its keys", where, f"write {instead}"))
+        elif path[0] in NAMED and len(path) > 1 and isinstance(section, dict) and path[1] not in section:
             problems.append(unknown(NAMED[path[0]], str(path[1]), map(str, section), where))
         elif (made := _with(value, path, new)) is None:
             problems.append(Problem("a value stands where the path goes on", where, "name a key that holds others"))
@@ -50,6 +53,15 @@ def changed(reading: Reading, changes: Sequence[Change]) -> Reading:
     if problems:
         raise Refused(problems)
     return replace(reading, value=value)
+
+
+def _implied(path: Keys, tiers: Any) -> str:
+    """Where the keys of a tier are written that `vip:` or `mesh:` adds; "" for any other."""
+    bearer, _, word = str(path[1]).rpartition("-")
+    key = {"vip": "vip_settings", "mesh": "mesh"}.get(word)
+    if key is None or path[1] in tiers or not isinstance(tiers.get(bearer), dict) or not tiers[bearer].get(word):
+        return ""
+    return ".".join(map(str, ("tiers", bearer, key, *(path[2:] or ("KEY",)))))
 
 
 def _with(value: Any, path: Keys, new: Any) -> Any:

@@ -46,7 +46,7 @@ def loads(topology: Topology) -> Iterator[Problem]:
     for name, tier in topology.tiers.items():
         if tier.demand is not None and tier.capacity is None:
             where = topology.located("tiers", name, "demand")
-            yield Problem(f"{name} has a demand and no capacity", where, "add `capacity:` of one instance, in the same unit")
+            yield Problem(f"{name} has a demand and no capacity", where, "add `capacity:` of one instance, in requests a second")
         if isinstance(tier.reliability, Pool) and tier.replicas == 1 and tier.reliability.failover is not None:
             where = topology.located("tiers", name, "reliability", "failover")
             yield Problem(f"{name} has one instance and nothing to fail over to", where, "add replicas, or remove failover")

@@ -177,11 +177,14 @@ def _derived(
         return {}
     if derived in taken:
         what = f"the name {derived!r} is taken by the {'virtual IP' if key == 'vip' else 'sidecars'} of {name}"
-        draft.note(what, ("tiers", derived), "give this tier another name", key=True)
+        keys = f"`{'vip_settings' if key == 'vip' else 'mesh'}:` of {name}"
+        draft.note(what, ("tiers", derived), f"give this tier another name; its own keys are written as {keys}", key=True)
         return {}
-    written = tier.mesh if key == "mesh" else {}
-    settings = _entry(draft, model, written if isinstance(written, Mapping) else {}, path) or model()
-    where |= {("tiers", derived, *keys[3:]): spot for keys, spot in list(where.items()) if keys[:3] == path}
+    written = tier.mesh if key == "mesh" else tier.vip_settings
+    at = (*path[:2], "mesh" if key == "mesh" else "vip_settings")
+    settings = _entry(draft, model, written if isinstance(written, Mapping) else {}, at) or model()
+    for place in (path, at):
+        where |= {("tiers", derived, *keys[3:]): spot for keys, spot in list(where.items()) if keys[:3] == place}
     where.setdefault(("tiers", derived), where["tiers", name])
     return {derived: Tier(engine=engine, replicas=tier.replicas, on=str(name), settings=settings)}
 
@@ -231,8 +234,9 @@ def _common_sense(draft: _Draft, tier: Tier, path: Keys) -> None:
         if draft.kinds.protocols and protocol not in draft.kinds.protocols:
             where = draft.reading.at_key(*path, "routes", protocol)
             draft.problems.append(unknown("protocol", protocol, draft.kinds.protocols, where))
-    if tier.vip_config is not None and tier.vip is None:
-        draft.note("vip_config has no virtual IP to hold", (*path, "vip_config"), "add `vip:`, or remove it", key=True)
+    for key in ("vip_config", "vip_settings"):
+        if getattr(tier, key) and tier.vip is None:
+            draft.note(f"{key} has no virtual IP to hold", (*path, key), "add `vip:`, or remove it", key=True)
 
 
 def _probes(draft: _Draft, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,15 +117,17 @@ class Tier(Declared):
     program: Path | None = None
     """Where the engine's program is, if not where one would look."""
     capacity: Annotated[float, Field(gt=0)] | None = None
-    """What one instance can do, in any unit: requests a second."""
+    """Requests a second that one instance can answer."""
     demand: Annotated[float, Field(gt=0)] | None = None
-    """What all of them must do at peak, in the same unit."""
+    """Requests a second that all of them must answer at peak."""
     reliability: Pool | None = None
     """How often its program fails, and how the tier fails over."""
     config: Path | None = None
     """The user's own config, used byte for byte: one file for all hosts, or a folder with one file named after each host."""
     vip_config: Path | None = None
     """The same for keepalived, beside `vip:`."""
+    vip_settings: Mapping[str, Any] = {}
+    """Keys and values of `keepalived`, beside `vip:`: how soon the address moves."""
     settings: Any = None
 
     @property

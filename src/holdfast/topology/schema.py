@@ -37,6 +37,8 @@ def schema(kinds: Kinds) -> Schema:
     named |= {"client": parts[Client], "secret": parts[Secret], "reliability": parts[Reliability]}
     if kinds.mesh_engine in kinds.engines:
         named["mesh"] = parts[kinds.engines[kinds.mesh_engine]]
+    if kinds.vip_engine in kinds.engines:
+        named["vip_settings"] = parts[kinds.engines[kinds.vip_engine]]
     drills = {name: _merged(parts[Drilled], parts[model], fault=name) for name, model in kinds.faults.items()}
     named["drill"] = _chosen("fault", drills, named)
     named["tier"] = _chosen("engine", {name: _tier(kinds, parts, name) for name in kinds.engines}, named)
@@ -68,6 +70,9 @@ def _tier(kinds: Kinds, parts: Mapping[type[BaseModel], Schema], engine: str) ->
         properties["routes"] = {**properties["routes"], "propertyNames": {"enum": sorted(kinds.protocols)}}
     if kinds.mesh_engine in kinds.engines and "mesh" in properties:
         properties["mesh"] = {**properties["mesh"], "anyOf": [{"type": "boolean"}, {"$ref": f"{_REFERENCE}mesh"}]}
+    if kinds.vip_engine in kinds.engines and "vip_settings" in properties:
+        description = properties["vip_settings"]["description"]
+        properties["vip_settings"] = {"description": description, "$ref": f"{_REFERENCE}vip_settings"}
     properties["uses"] = {**properties["uses"], "additionalProperties": {
         "anyOf": [properties["uses"]["additionalProperties"], {"type": "null"}],
     }}
