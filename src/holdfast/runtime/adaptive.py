@@ -11,6 +11,7 @@ from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.concurrency import AIMD, Gradient, Window
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import BulkheadFull
 from holdfast.runtime.slots import Slots
@@ -30,7 +31,8 @@ class AdaptiveLimiter:
 
     algorithm   AIMD or Gradient
     dropped_on  failures that mean overload: exception class, tuple of them, or function of the exception.  Other failures say
-                nothing about the limit (they are often fast) and are not counted, nor are cancelled calls
+                nothing about the limit (they are often fast) and are not counted, nor are cancelled calls and those that a
+                policy within refused, whatever `dropped_on` says
     window_s    the limit is set anew at most this often, and after `window_calls` calls at least
     """
 
@@ -90,7 +92,7 @@ class AdaptiveLimiter:
             counts = True
             return result
         except Exception as error:
-            counts = dropped = self._is_drop(error)
+            counts = dropped = not not_asked(error) and self._is_drop(error)
             raise
         finally:
             self._slots.give()
@@ -106,7 +108,7 @@ class AdaptiveLimiter:
             counts = True
             return result
         except Exception as error:
-            counts = dropped = self._is_drop(error)
+            counts = dropped = not not_asked(error) and self._is_drop(error)
             raise
         finally:
             self._slots.give()

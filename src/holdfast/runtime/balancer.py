@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.choosing import RoundRobin
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import NoEndpoint
 
@@ -61,7 +62,8 @@ class Balancer:
                known
     choice     RoundRobin, TwoChoices, Weighted or ConsistentHash
     ejection   None for never
-    failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is
+    failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is,
+               as does what a policy within refused
     unwanted   function of the result: True counts as a failure
     """
 
@@ -162,7 +164,8 @@ class Balancer:
 
     def _verdict(self, error: BaseException | None, result: Any) -> bool | None:
         if error is not None:
-            return False if isinstance(error, Exception) and self._fails(error) else None
+            # Who was not asked has not failed.
+            return False if isinstance(error, Exception) and not not_asked(error) and self._fails(error) else None
         return self._unwanted is None or not self._unwanted(result)
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

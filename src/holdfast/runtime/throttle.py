@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import Throttled
 
@@ -36,7 +37,7 @@ class Throttle:
     rejected_on  failures that mean "the backend did not take it on": exception class, tuple of them, or function of the
                  exception. Other failures are accepts: the backend worked for them
     rejected     function of the result: True means the same, for clients that return a 503 instead of raising
-    A cancelled call is neither; it is taken out of `requests` again.
+    A cancelled call is neither, nor is one that a policy within refused; it is taken out of `requests` again.
     """
 
     __slots__ = (
@@ -112,7 +113,7 @@ class Throttle:
         if error is None:
             if self._is_rejected is None or not self._is_rejected(result):
                 self.accepted(ticket)
-        elif not isinstance(error, Exception):
+        elif not isinstance(error, Exception) or not_asked(error):
             self.withdrawn(ticket)
         elif not self._is_rejection(error):
             self.accepted(ticket)
