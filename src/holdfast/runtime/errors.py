@@ -5,7 +5,7 @@ Rules: messages are made when somebody reads them, because a rejection must be c
 
 from __future__ import annotations
 
-__all__ = ["CircuitOpenError", "Rejected", "not_asked"]
+__all__ = ["CircuitOpenError", "Rejected", "mark_unbegun", "not_asked"]
 
 
 class Rejected(Exception):  # noqa: N818 - it names what happened; nothing went wrong inside of us
@@ -57,3 +57,13 @@ def not_asked(error: BaseException) -> bool:
         return all(not_asked(each) for each in error.exceptions)
     # A deadline that ended the call while it ran is a refusal by name only.
     return isinstance(error, Rejected) and not (isinstance(error, TimeoutError) and getattr(error, "begun", True))
+
+
+def mark_unbegun(order: BaseException) -> None:
+    """What ended a wait before the call: a cancellation that says nothing of the callee.  It has `begun`, False, as a
+    DeadlineExceeded has; asyncio hands the same object on to whoever is around.
+    """
+    try:
+        order.begun = False  # type: ignore[attr-defined]
+    except AttributeError:  # of a loop of somebody's own, with slots
+        pass

@@ -14,6 +14,7 @@ from holdfast.runtime import checks
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.errors import mark_unbegun
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import RateLimited
 
@@ -77,8 +78,9 @@ class RateLimiter:
         while (wait_s := moment_s - self._clock()) > 0.0:
             try:
                 await self._asleep(wait_s)
-            except BaseException:
+            except BaseException as order:
                 self._give_up(moment_s)
+                mark_unbegun(order)
                 raise
 
     def wait_s(self) -> float:

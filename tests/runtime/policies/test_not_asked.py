@@ -16,6 +16,7 @@ from holdfast.runtime import (
     CircuitOpenError,
     DeadlineExceeded,
     Ejection,
+    RateLimiter,
     Rejected,
     Retry,
     RetryBudget,
@@ -139,3 +140,86 @@ def test_a_bulkhead_within_a_throttle_is_not_taken_for_the_backend() -> None:
     with bulkhead, pytest.raises(BulkheadFull):
         throttle.call(bulkhead.call, int)
     assert throttle.counts() == (0, 0)
+
+
+# --- a cancellation that comes while the call waits
+
+WAITING: dict[str, Callable[[], Any]] = {
+    "bulkhead": lambda: Bulkhead(1, max_waiting=10, max_wait_s=60.0),
+    "adaptive limiter": lambda: AdaptiveLimiter(AIMD(latency_s=60.0), start=1, max_waiting=10, max_wait_s=60.0),
+    "rate limiter": lambda: RateLimiter(0.01, max_wait_s=3600.0),
+}  # fmt: skip
+
+
+class Witness:
+    """A policy that sees what passes, as a breaker between the deadline and the queue would."""
+
+    def __init__(self) -> None:
+        self.saw: list[BaseException] = []
+
+    async def acall(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        try:
+            return await function(*args)
+        except BaseException as error:
+            self.saw.append(error)
+            raise
+
+
+@pytest.mark.parametrize("ended_by", ["asyncio.timeout", "Timeout", "cancel"])
+@pytest.mark.parametrize("policy", WAITING)
+def test_a_cancellation_that_reaches_a_waiting_call_says_that_it_was_not_begun(policy: str, ended_by: str) -> None:
+    witness, guard = Witness(), WAITING[policy]()
+
+    async def asks() -> None:
+        if ended_by == "Timeout":
+            await Timeout(0.02).acall(witness.acall, guard.acall, asyncio.sleep, 0)
+        else:
+            async with asyncio.timeout(0.02 if ended_by == "asyncio.timeout" else None):
+                await witness.acall(guard.acall, asyncio.sleep, 0)
+
+    async def main() -> None:
+        first = asyncio.create_task(guard.acall(asyncio.sleep, 60))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(asks())
+        await asyncio.sleep(0.005)
+        if ended_by == "cancel":
+            waiting.cancel()
+        with pytest.raises((TimeoutError, asyncio.CancelledError, Rejected)):
+            await waiting
+        first.cancel()
+        await asyncio.wait([first])
+
+    asyncio.run(main())
+    (saw,) = witness.saw
+    # A deadline of ours is known to the queue, which may be the first to give up.
+    if not (ended_by == "Timeout" and not_asked(saw)):
+        assert saw.begun is False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("policy", WAITING)
+def test_a_cancellation_of_a_call_that_runs_says_nothing_of_the_kind(policy: str) -> None:
+    witness, guard = Witness(), WAITING[policy]()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await witness.acall(guard.acall, asyncio.sleep, 60)
+
+    asyncio.run(main())
+    assert getattr(witness.saw[0], "begun", True)
+
+
+def test_an_order_that_takes_no_mark_passes_as_it_is() -> None:
+    class Order(BaseException):
+        begun = property()
+
+    order = Order()
+
+    async def stops(_: float) -> None:
+        raise order
+
+    limiter = RateLimiter(1.0, max_wait_s=60.0, asleep=stops)
+    limiter.acquire()
+    with pytest.raises(Order) as caught:
+        asyncio.run(limiter.acall(asyncio.sleep, 0))
+    assert caught.value is order
