@@ -39,6 +39,10 @@ class Ejection:
         self.max_s = checks.number("max_s", max_s, low=self.base_s)
         self.max_share = checks.number("max_share", max_share, low=0.0, high=1.0)
 
+    def most(self, endpoints: int) -> int:
+        """How many of so many may be away at once."""
+        return max(1, int(self.max_share * endpoints)) if self.max_share else 0
+
 
 class Endpoint:
     """One address and what we know of it.  Only the balancer changes it."""
@@ -59,7 +63,7 @@ class Balancer:
     """As a decorator and in `call`, the function gets the address as its first argument.
 
     endpoints  addresses (any hashable), or a mapping from address to weight; `set_endpoints` replaces them and keeps what is
-               known
+               known, but lets back those ejected the longest ago when more than `max_share` would be away
     choice     RoundRobin, TwoChoices, Weighted or ConsistentHash
     ejection   None for never
     failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is,
@@ -107,6 +111,8 @@ class Balancer:
                 known[address] = endpoint
             self._by_address = known
             self._endpoints = tuple(sorted(known.values(), key=lambda endpoint: endpoint.number))
+            if self.ejection is not None:
+                self._let_back(self.ejection, self._clock())
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -152,11 +158,18 @@ class Balancer:
 
     def _eject(self, endpoint: Endpoint, ejection: Ejection, now_s: float) -> None:
         away = sum(other.back_s > now_s for other in self._endpoints)
-        allowed = max(1, int(ejection.max_share * len(self._endpoints))) if ejection.max_share else 0
-        if away >= allowed or endpoint.address not in self._by_address:
+        if away >= ejection.most(len(self._endpoints)) or endpoint.address not in self._by_address:
             return
         endpoint.away_s = min(ejection.max_s, max(ejection.base_s, endpoint.away_s * 2))
         endpoint.back_s, endpoint.failures = now_s + endpoint.away_s, 0
+
+    def _let_back(self, ejection: Ejection, now_s: float) -> None:
+        """Those that went first, until no more than the share is away of the endpoints that there are now."""
+        away = sorted(
+            (endpoint for endpoint in self._endpoints if endpoint.back_s > now_s),
+            key=lambda endpoint: endpoint.back_s - endpoint.away_s)
+        for endpoint in away[:max(0, len(away) - ejection.most(len(self._endpoints)))]:
+            endpoint.back_s = now_s
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = getattr(self._choice, "key", None)
