@@ -32,7 +32,8 @@ class AdaptiveLimiter:
     algorithm   AIMD or Gradient
     dropped_on  failures that mean overload: exception class, tuple of them, or function of the exception.  Other failures say
                 nothing about the limit (they are often fast) and are not counted, nor are cancelled calls and those that a
-                policy within refused, whatever `dropped_on` says
+                policy within refused, whatever `dropped_on` says.  When that function raises, it is logged and counts as
+                overload
     window_s    the limit is set anew at most this often, and after `window_calls` calls at least
     """
 
@@ -65,7 +66,7 @@ class AdaptiveLimiter:
         self.max_wait_s = checks.number("max_wait_s", max_wait_s, low=0.0)
         self.window_s = checks.number("window_s", window_s, low=0.0)
         self.window_calls = checks.whole("window_calls", window_calls, low=1)
-        self._is_drop = checks.matcher("dropped_on", dropped_on)
+        self._is_drop = checks.matcher("dropped_on", dropped_on, broken=True)
         self._slots = Slots(int(self._limit), checks.whole("max_waiting", max_waiting, low=0))
         self.name, self._clock, self._lock = name, clock, new_lock()
         self._memory: Any = None

@@ -69,6 +69,7 @@ class Balancer:
     failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is,
                as does what a policy within refused
     unwanted   function of the result: True counts as a failure
+    When one of the two functions raises, that is logged and counts as a failure.
     """
 
     __slots__ = ("_by_address", "_choice", "_clock", "_endpoints", "_fails", "_lock", "_numbers", "_unwanted", "ejection", "name")
@@ -90,8 +91,8 @@ class Balancer:
         if ejection is not None and not isinstance(ejection, Ejection):
             raise ValueError(f"ejection is {ejection!r}; it must be an Ejection or None")
         self.ejection, self.name, self._clock, self._lock, self._numbers = ejection, name, clock, new_lock(), 0
-        self._fails = checks.matcher("failed_on", failed_on)
-        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
+        self._fails = checks.matcher("failed_on", failed_on, broken=True)
+        self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=True)
         self._by_address: dict[Any, Endpoint] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self.set_endpoints(endpoints)

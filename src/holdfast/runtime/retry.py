@@ -46,6 +46,7 @@ class Retry:
                    in full, or, above `max_retry_after_s` or the deadline, no further attempt is made
     budget         shared by all callers of one service
     listener       gets a RetryEvent before every pause; what it raises is dropped
+    When `on` or `unwanted` raises, that is logged and there is no further attempt; of `retry_after` only numbers are heeded.
     """
 
     def __init__(
@@ -73,9 +74,9 @@ class Retry:
         self.total_s = checks.optional(checks.number, "total_s", total_s, low=0.0, low_open=True)
         self.max_retry_after_s = checks.number("max_retry_after_s", max_retry_after_s, low=0.0)
         self.budget, self.name = budget, name
-        self._matches = checks.matcher("on", on)
-        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
-        self._retry_after = checks.function("retry_after", retry_after)
+        self._matches = checks.matcher("on", on, broken=False)
+        self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=False)
+        self._retry_after = checks.seconds("retry_after", retry_after)
         self._listener = checks.optional(checks.function, "listener", listener)
         self._clock, self._sleep, self._asleep = clock, sleep, asleep
         self._rng = random.Random() if rng is None else rng

@@ -37,6 +37,7 @@ class Throttle:
     rejected_on  failures that mean "the backend did not take it on": exception class, tuple of them, or function of the
                  exception. Other failures are accepts: the backend worked for them
     rejected     function of the result: True means the same, for clients that return a 503 instead of raising
+    When one of the two functions raises, that is logged and the call counts as not taken on.
     A cancelled call is neither, nor is one that a policy within refused; it is taken out of `requests` again.
     """
 
@@ -58,8 +59,8 @@ class Throttle:
     ):
         self.k = checks.number("k", k, low=1.0, high=100.0)
         self.window_s = checks.number("window_s", window_s, low=0.0, low_open=True)
-        self._is_rejection = checks.matcher("rejected_on", rejected_on)
-        self._is_rejected = checks.optional(checks.function, "rejected", rejected)
+        self._is_rejection = checks.matcher("rejected_on", rejected_on, broken=True)
+        self._is_rejected = checks.optional(checks.predicate, "rejected", rejected, broken=True)
         self.name, self._clock, self._lock = name, clock, new_lock()
         self._rng = random.Random() if rng is None else rng
         self._requests, self._accepts = [0] * BUCKETS, [0] * BUCKETS
