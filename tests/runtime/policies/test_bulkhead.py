@@ -249,6 +249,17 @@ def test_a_bulkhead_can_be_full_at_will() -> None:
     assert bulkhead.call(lambda: 1) == 1
 
 
+def test_a_slot_that_nobody_took_cannot_be_given_back() -> None:
+    bulkhead = Bulkhead(1, name="orders")
+    with pytest.raises(RuntimeError, match="orders: release without acquire"):
+        bulkhead.release()
+    bulkhead.acquire()
+    bulkhead.release()
+    with bulkhead, pytest.raises(BulkheadFull):
+        bulkhead.acquire()
+    assert bulkhead.in_flight == 0
+
+
 @pytest.mark.parametrize("bad", [
     {"max_in_flight": 0}, {"max_in_flight": True}, {"max_in_flight": 1.5}, {"max_in_flight": 1, "max_waiting": -1},
     {"max_in_flight": 1, "max_wait_s": -0.1}, {"max_in_flight": 1, "max_wait_s": float("nan")},
