@@ -57,7 +57,7 @@ class AdaptiveLimiter:
         name: str = "adaptive limiter",
         clock: Callable[[], float] = time.monotonic,
     ):
-        if not callable(getattr(algorithm, "next_limit", None)):
+        if isinstance(algorithm, type) or not callable(getattr(algorithm, "next_limit", None)):
             raise ValueError(f"algorithm is {algorithm!r}; it must be AIMD(...) or Gradient(...)")
         self.algorithm = algorithm
         self.min_limit = checks.whole("min_limit", min_limit, low=1)
@@ -68,7 +68,7 @@ class AdaptiveLimiter:
         self.window_calls = checks.whole("window_calls", window_calls, low=1)
         self._is_drop = checks.matcher("dropped_on", dropped_on, broken=True)
         self._slots = Slots(int(self._limit), checks.whole("max_waiting", max_waiting, low=0))
-        self.name, self._clock, self._lock = name, clock, new_lock()
+        self.name, self._clock, self._lock = name, checks.function("clock", clock), new_lock()
         self._memory: Any = None
         self._begin(clock())
 

@@ -7,7 +7,7 @@ of them, because when most seem down it is more likely us; the choice is made by
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
@@ -18,7 +18,7 @@ from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import NoEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 __all__ = ["Balancer", "Ejection", "Endpoint"]
 
@@ -86,11 +86,12 @@ class Balancer:
         clock: Callable[[], float] = time.monotonic,
     ):
         self._choice = RoundRobin() if choice is None else choice
-        if not callable(getattr(self._choice, "choose", None)):
+        if isinstance(self._choice, type) or not callable(getattr(self._choice, "choose", None)):
             raise ValueError(f"choice is {choice!r}; it must be RoundRobin(), TwoChoices(), Weighted() or ConsistentHash()")
         if ejection is not None and not isinstance(ejection, Ejection):
             raise ValueError(f"ejection is {ejection!r}; it must be an Ejection or None")
-        self.ejection, self.name, self._clock, self._lock, self._numbers = ejection, name, clock, new_lock(), 0
+        self.ejection, self.name, self._clock = ejection, name, checks.function("clock", clock)
+        self._lock, self._numbers = new_lock(), 0
         self._fails = checks.matcher("failed_on", failed_on, broken=True)
         self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=True)
         self._by_address: dict[Any, Endpoint] = {}
@@ -98,6 +99,8 @@ class Balancer:
         self.set_endpoints(endpoints)
 
     def set_endpoints(self, endpoints: Iterable[Any] | Mapping[Any, float]) -> None:
+        if isinstance(endpoints, str | bytes) or not isinstance(endpoints, Iterable):  # of a text each character would be one
+            raise ValueError(f"endpoints is {endpoints!r}; it must be a list of addresses, or a mapping from address to weight")
         weights = dict(endpoints) if isinstance(endpoints, Mapping) else dict.fromkeys(endpoints, 1.0)
         for address, weight in weights.items():
             weights[address] = checks.number(f"weight of {address!r}", weight, low=0.0, high=1e6, low_open=True)

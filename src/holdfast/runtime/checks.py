@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["function", "matcher", "number", "one_of", "optional", "predicate", "seconds", "whole"]
+__all__ = ["chance", "function", "matcher", "number", "one_of", "optional", "predicate", "seconds", "whole"]
 
 YEAR_S = 366 * 86400.0
 
@@ -22,8 +22,9 @@ def number(
 ) -> float:
     """A finite number in the range, as a float.  `low_open` and `high_open` leave the bound itself out."""
     good = (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, int | float) and not isinstance(value, bool)
         and (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+        and math.isfinite(value)  # last: whole numbers that are no float raise here
     )
     if not good:
         span = f"{low:g} {'<' if low_open else '<='} {setting} {'<' if high_open else '<='} {high:g}"
@@ -50,6 +51,17 @@ def one_of(setting: str, value: Any, choices: Iterable[str]) -> str:
 def function(setting: str, value: Any) -> Any:
     if not callable(value):
         raise ValueError(f"{setting} is {value!r}; it must be a function")
+    return value
+
+
+def chance(setting: str, value: Any, *methods: str) -> Any:
+    """A source of chance, of which these methods are used; None makes one."""
+    if value is None:
+        from random import Random
+
+        return Random()
+    if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
+        raise ValueError(f"{setting} is {value!r}; it must be a random.Random")
     return value
 
 

@@ -52,7 +52,8 @@ class CircuitOpenError(Rejected):
 
 
 def not_asked(error: BaseException) -> bool:
-    """Whether a policy within refused, so that this failure says nothing of the callee.  A group is, when all that is in it is."""
+    """Whether a policy within refused, so that this failure says nothing of the callee.  A group did, when all that is in it did.
+    """
     if isinstance(error, BaseExceptionGroup):
         return all(not_asked(each) for each in error.exceptions)
     # A deadline that ended the call while it ran is a refusal by name only.

@@ -5,7 +5,6 @@ Rules: the share that is refused follows from the last minutes alone; there is n
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import Throttled
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
     from typing import ParamSpec, TypeVar
 
@@ -58,11 +58,11 @@ class Throttle:
         rng: random.Random | None = None,
     ):
         self.k = checks.number("k", k, low=1.0, high=100.0)
-        self.window_s = checks.number("window_s", window_s, low=0.0, low_open=True)
+        self.window_s = checks.number("window_s", window_s, low=1e-6)  # far below, the buckets cannot be numbered
         self._is_rejection = checks.matcher("rejected_on", rejected_on, broken=True)
         self._is_rejected = checks.optional(checks.predicate, "rejected", rejected, broken=True)
-        self.name, self._clock, self._lock = name, clock, new_lock()
-        self._rng = random.Random() if rng is None else rng
+        self.name, self._clock, self._lock = name, checks.function("clock", clock), new_lock()
+        self._rng = checks.chance("rng", rng, "random")
         self._requests, self._accepts = [0] * BUCKETS, [0] * BUCKETS
         self._width_s = self.window_s / BUCKETS
         self._slot = int(clock() // self._width_s)  # counts up for ever; its remainder is the present bucket

@@ -200,7 +200,7 @@ def test_known_endpoints_keep_what_was_learnt_when_the_list_changes() -> None:
 
 def test_a_shorter_list_lets_back_those_that_went_first_until_the_share_holds() -> None:
     clock = FakeClock()
-    balancer = Balancer("a b c d e f".split(), ejection=Ejection(failures=1, base_s=300.0, max_share=0.5), clock=clock)
+    balancer = Balancer(list("abcdef"), ejection=Ejection(failures=1, base_s=300.0, max_share=0.5), clock=clock)
     for address in "bac":
         fail(balancer, address)
         clock.advance(1.0)
@@ -227,7 +227,7 @@ def test_never_more_than_the_share_is_away_whatever_the_list_becomes(
 
 @pytest.mark.parametrize("choice", [RoundRobin(), TwoChoices(), Weighted(), ConsistentHash(lambda n: n)])
 def test_eight_threads_lose_no_count(choice: object) -> None:
-    balancer, took = Balancer("abcd", choice=choice, ejection=Ejection(failures=3)), Counter()
+    balancer, took = Balancer(list("abcd"), choice=choice, ejection=Ejection(failures=3)), Counter()
 
     def work() -> None:
         mine = Counter(balancer.call(same, number) for number in range(400))
