@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from holdfast.runtime.balancer import Balancer as Balancer
     from holdfast.runtime.balancer import Ejection as Ejection
     from holdfast.runtime.breaker import CircuitBreaker as CircuitBreaker
+    from holdfast.runtime.breaker_events import BreakerEvent as BreakerEvent
+    from holdfast.runtime.breaker_events import BreakerSnapshot as BreakerSnapshot
     from holdfast.runtime.breaker_settings import BreakerSettings as BreakerSettings
     from holdfast.runtime.budget import RetryBudget as RetryBudget
     from holdfast.runtime.bulkhead import Bulkhead as Bulkhead
@@ -108,6 +110,7 @@ _EXPORTS = {
     "Unreachable": "holdfast.runtime.election_store",
     "Weighted": "holdfast.runtime.choosing",
 }
+__all__ = list(_EXPORTS)  # `from holdfast.runtime import *` loads every policy
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.concurrency import AIMD, Gradient, Window
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import BulkheadFull
 from holdfast.runtime.slots import Slots
@@ -30,7 +31,9 @@ class AdaptiveLimiter:
 
     algorithm   AIMD or Gradient
     dropped_on  failures that mean overload: exception class, tuple of them, or function of the exception.  Other failures say
-                nothing about the limit (they are often fast) and are not counted, nor are cancelled calls
+                nothing about the limit (they are often fast) and are not counted, nor are cancelled calls and those that a
+                policy within refused, whatever `dropped_on` says.  When that function raises, it is logged and counts as
+                overload
     window_s    the limit is set anew at most this often, and after `window_calls` calls at least
     """
 
@@ -54,7 +57,7 @@ class AdaptiveLimiter:
         name: str = "adaptive limiter",
         clock: Callable[[], float] = time.monotonic,
     ):
-        if not callable(getattr(algorithm, "next_limit", None)):
+        if isinstance(algorithm, type) or not callable(getattr(algorithm, "next_limit", None)):
             raise ValueError(f"algorithm is {algorithm!r}; it must be AIMD(...) or Gradient(...)")
         self.algorithm = algorithm
         self.min_limit = checks.whole("min_limit", min_limit, low=1)
@@ -63,9 +66,9 @@ class AdaptiveLimiter:
         self.max_wait_s = checks.number("max_wait_s", max_wait_s, low=0.0)
         self.window_s = checks.number("window_s", window_s, low=0.0)
         self.window_calls = checks.whole("window_calls", window_calls, low=1)
-        self._is_drop = checks.matcher("dropped_on", dropped_on)
+        self._is_drop = checks.matcher("dropped_on", dropped_on, broken=True)
         self._slots = Slots(int(self._limit), checks.whole("max_waiting", max_waiting, low=0))
-        self.name, self._clock, self._lock = name, clock, new_lock()
+        self.name, self._clock, self._lock = name, checks.function("clock", clock), new_lock()
         self._memory: Any = None
         self._begin(clock())
 
@@ -90,7 +93,7 @@ class AdaptiveLimiter:
             counts = True
             return result
         except Exception as error:
-            counts = dropped = self._is_drop(error)
+            counts = dropped = not not_asked(error) and self._is_drop(error)
             raise
         finally:
             self._slots.give()
@@ -106,7 +109,7 @@ class AdaptiveLimiter:
             counts = True
             return result
         except Exception as error:
-            counts = dropped = self._is_drop(error)
+            counts = dropped = not not_asked(error) and self._is_drop(error)
             raise
         finally:
             self._slots.give()

@@ -7,17 +7,18 @@ of them, because when most seem down it is more likely us; the choice is made by
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.choosing import RoundRobin
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import NoEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 __all__ = ["Balancer", "Ejection", "Endpoint"]
 
@@ -37,6 +38,10 @@ class Ejection:
         self.base_s = checks.number("base_s", base_s, low=0.0, low_open=True)
         self.max_s = checks.number("max_s", max_s, low=self.base_s)
         self.max_share = checks.number("max_share", max_share, low=0.0, high=1.0)
+
+    def most(self, endpoints: int) -> int:
+        """How many of so many may be away at once."""
+        return max(1, int(self.max_share * endpoints)) if self.max_share else 0
 
 
 class Endpoint:
@@ -58,11 +63,13 @@ class Balancer:
     """As a decorator and in `call`, the function gets the address as its first argument.
 
     endpoints  addresses (any hashable), or a mapping from address to weight; `set_endpoints` replaces them and keeps what is
-               known
+               known, but lets back those ejected the longest ago when more than `max_share` would be away
     choice     RoundRobin, TwoChoices, Weighted or ConsistentHash
     ejection   None for never
-    failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is
+    failed_on  which exceptions count against the endpoint: class, tuple of them, or function.  Others leave its count as it is,
+               as does what a policy within refused
     unwanted   function of the result: True counts as a failure
+    When one of the two functions raises, that is logged and counts as a failure.
     """
 
     __slots__ = ("_by_address", "_choice", "_clock", "_endpoints", "_fails", "_lock", "_numbers", "_unwanted", "ejection", "name")
@@ -79,18 +86,21 @@ class Balancer:
         clock: Callable[[], float] = time.monotonic,
     ):
         self._choice = RoundRobin() if choice is None else choice
-        if not callable(getattr(self._choice, "choose", None)):
+        if isinstance(self._choice, type) or not callable(getattr(self._choice, "choose", None)):
             raise ValueError(f"choice is {choice!r}; it must be RoundRobin(), TwoChoices(), Weighted() or ConsistentHash()")
         if ejection is not None and not isinstance(ejection, Ejection):
             raise ValueError(f"ejection is {ejection!r}; it must be an Ejection or None")
-        self.ejection, self.name, self._clock, self._lock, self._numbers = ejection, name, clock, new_lock(), 0
-        self._fails = checks.matcher("failed_on", failed_on)
-        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
+        self.ejection, self.name, self._clock = ejection, name, checks.function("clock", clock)
+        self._lock, self._numbers = new_lock(), 0
+        self._fails = checks.matcher("failed_on", failed_on, broken=True)
+        self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=True)
         self._by_address: dict[Any, Endpoint] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self.set_endpoints(endpoints)
 
     def set_endpoints(self, endpoints: Iterable[Any] | Mapping[Any, float]) -> None:
+        if isinstance(endpoints, str | bytes) or not isinstance(endpoints, Iterable):  # of a text each character would be one
+            raise ValueError(f"endpoints is {endpoints!r}; it must be a list of addresses, or a mapping from address to weight")
         weights = dict(endpoints) if isinstance(endpoints, Mapping) else dict.fromkeys(endpoints, 1.0)
         for address, weight in weights.items():
             weights[address] = checks.number(f"weight of {address!r}", weight, low=0.0, high=1e6, low_open=True)
@@ -105,6 +115,8 @@ class Balancer:
                 known[address] = endpoint
             self._by_address = known
             self._endpoints = tuple(sorted(known.values(), key=lambda endpoint: endpoint.number))
+            if self.ejection is not None:
+                self._let_back(self.ejection, self._clock())
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -150,11 +162,18 @@ class Balancer:
 
     def _eject(self, endpoint: Endpoint, ejection: Ejection, now_s: float) -> None:
         away = sum(other.back_s > now_s for other in self._endpoints)
-        allowed = max(1, int(ejection.max_share * len(self._endpoints))) if ejection.max_share else 0
-        if away >= allowed or endpoint.address not in self._by_address:
+        if away >= ejection.most(len(self._endpoints)) or endpoint.address not in self._by_address:
             return
         endpoint.away_s = min(ejection.max_s, max(ejection.base_s, endpoint.away_s * 2))
         endpoint.back_s, endpoint.failures = now_s + endpoint.away_s, 0
+
+    def _let_back(self, ejection: Ejection, now_s: float) -> None:
+        """Those that went first, until no more than the share is away of the endpoints that there are now."""
+        away = sorted(
+            (endpoint for endpoint in self._endpoints if endpoint.back_s > now_s),
+            key=lambda endpoint: endpoint.back_s - endpoint.away_s)
+        for endpoint in away[:max(0, len(away) - ejection.most(len(self._endpoints)))]:
+            endpoint.back_s = now_s
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = getattr(self._choice, "key", None)
@@ -162,7 +181,8 @@ class Balancer:
 
     def _verdict(self, error: BaseException | None, result: Any) -> bool | None:
         if error is not None:
-            return False if isinstance(error, Exception) and self._fails(error) else None
+            # Who was not asked has not failed.
+            return False if isinstance(error, Exception) and not not_asked(error) and self._fails(error) else None
         return self._unwanted is None or not self._unwanted(result)
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

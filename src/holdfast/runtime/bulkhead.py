@@ -60,6 +60,9 @@ class Bulkhead:
             raise self._full()
 
     def release(self) -> None:
+        """RuntimeError when no slot is taken: it would make one more of them."""
+        if self._slots.taken < 1:
+            raise RuntimeError(f"{self.name}: release without acquire")
         self._slots.give()
 
     def _full(self) -> BulkheadFull:

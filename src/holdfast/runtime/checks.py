@@ -1,6 +1,7 @@
 """The checks that every setting of a policy passes when it is made: each returns the value or raises ValueError.
 
-Rules: the message names the setting, the value and the range; NaN, infinity and booleans are never numbers.
+Rules: the message names the setting, the value and the range; NaN, infinity and booleans are never numbers.  A function that
+judges what a call gave is asked under guard: what it raises is logged, and never replaces what the call gave.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["function", "matcher", "number", "one_of", "optional", "whole"]
+__all__ = ["chance", "function", "matcher", "number", "one_of", "optional", "predicate", "seconds", "whole"]
 
 YEAR_S = 366 * 86400.0
 
@@ -21,8 +22,9 @@ def number(
 ) -> float:
     """A finite number in the range, as a float.  `low_open` and `high_open` leave the bound itself out."""
     good = (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, int | float) and not isinstance(value, bool)
         and (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+        and math.isfinite(value)  # last: whole numbers that are no float raise here
     )
     if not good:
         span = f"{low:g} {'<' if low_open else '<='} {setting} {'<' if high_open else '<='} {high:g}"
@@ -52,10 +54,58 @@ def function(setting: str, value: Any) -> Any:
     return value
 
 
-def matcher(setting: str, value: Any) -> Callable[[Any], bool]:
+def chance(setting: str, value: Any, *methods: str) -> Any:
+    """A source of chance, of which these methods are used; None makes one."""
+    if value is None:
+        from random import Random
+
+        return Random()
+    if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
+        raise ValueError(f"{setting} is {value!r}; it must be a random.Random")
+    return value
+
+
+def predicate(setting: str, value: Any, *, broken: bool) -> Callable[[Any], bool]:
+    """A function of an outcome, guarded; `broken` is its answer when it raises."""
+    judge = function(setting, value)
+
+    def asked(outcome: Any) -> bool:
+        try:
+            return True if judge(outcome) else False  # noqa: SIM210 - cheaper than a call of bool
+        except Exception:
+            _log_broken(setting, "yes" if broken else "no")
+            return broken
+
+    return asked
+
+
+def seconds(setting: str, value: Any) -> Callable[[Any], float | None]:
+    """A function from an outcome to seconds, guarded; None for all that is no number."""
+    judge = function(setting, value)
+
+    def asked(outcome: Any) -> float | None:
+        try:
+            said = judge(outcome)
+        except Exception:
+            _log_broken(setting, "nothing")
+            return None
+        return said if isinstance(said, int | float) and not isinstance(said, bool) else None
+
+    return asked
+
+
+def _log_broken(setting: str, answer: str) -> None:
+    import logging  # slow to import, and needed only by people with a mistake in such a function
+
+    logger = logging.getLogger("holdfast.runtime")
+    logger.exception("the function given as %s raised; its answer is taken to be %s", setting, answer)
+
+
+def matcher(setting: str, value: Any, *, broken: bool) -> Callable[[Any], bool]:
     """An exception class, several of them, or a function of the exception: as one function of the exception.
 
     A group of exceptions matches classes when all that is in it does: one that may not be tried again is enough to say no.
+    `broken` is the answer of a function that raises.
     """
     kinds = value if isinstance(value, tuple) else (value,)
     if all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
@@ -65,5 +115,4 @@ def matcher(setting: str, value: Any) -> Callable[[Any], bool]:
         return lambda error: isinstance(error, kinds) or (isinstance(error, ExceptionGroup) and error.split(kinds)[1] is None)
     if isinstance(value, type) or not callable(value):
         raise ValueError(f"{setting} is {value!r}; it must be an exception class, a tuple of them or a function of the exception")
-    chosen: Callable[[Any], bool] = value
-    return chosen
+    return predicate(setting, value, broken=broken)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import math
-import random
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from holdfast.runtime import checks
+
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Sequence
 
     from holdfast.runtime.balancer import Endpoint
@@ -43,7 +45,7 @@ class TwoChoices:
     __slots__ = ("_rng",)
 
     def __init__(self, rng: random.Random | None = None) -> None:
-        self._rng = random.Random() if rng is None else rng
+        self._rng = checks.chance("rng", rng, "sample")
 
     def choose(self, endpoints: Sequence[Endpoint], key: Any) -> Endpoint:
         if len(endpoints) == 1:
@@ -85,7 +87,7 @@ class ConsistentHash:
     __slots__ = ("key",)
 
     def __init__(self, key: Callable[..., Any] | None = None) -> None:
-        self.key = key
+        self.key = checks.optional(checks.function, "key", key)
 
     def choose(self, endpoints: Sequence[Endpoint], key: Any) -> Endpoint:
         if key is None:

@@ -5,7 +5,7 @@ Rules: messages are made when somebody reads them, because a rejection must be c
 
 from __future__ import annotations
 
-__all__ = ["CircuitOpenError", "Rejected"]
+__all__ = ["CircuitOpenError", "Rejected", "mark_unbegun", "not_asked"]
 
 
 class Rejected(Exception):  # noqa: N818 - it names what happened; nothing went wrong inside of us
@@ -49,3 +49,22 @@ class CircuitOpenError(Rejected):
     def __str__(self) -> str:
         again = "" if self.retry_after_s is None else f", ask again in {self.retry_after_s:.3g} s"
         return f"circuit breaker {self.policy!r} is {self.state.replace('_', ' ')}{again}"
+
+
+def not_asked(error: BaseException) -> bool:
+    """Whether a policy within refused, so that this failure says nothing of the callee.  A group did, when all that is in it did.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(not_asked(each) for each in error.exceptions)
+    # A deadline that ended the call while it ran is a refusal by name only.
+    return isinstance(error, Rejected) and not (isinstance(error, TimeoutError) and getattr(error, "begun", True))
+
+
+def mark_unbegun(order: BaseException) -> None:
+    """What ended a wait before the call: a cancellation that says nothing of the callee.  It has `begun`, False, as a
+    DeadlineExceeded has; asyncio hands the same object on to whoever is around.
+    """
+    try:
+        order.begun = False  # type: ignore[attr-defined]
+    except AttributeError:  # of a loop of somebody's own, with slots
+        pass

@@ -26,6 +26,7 @@ class Fallback:
     on         exception class, tuple of them, or function of the exception; required, because a fallback for everything hides
                mistakes
     unwanted   function of the result: True takes the fallback
+    When `on` or `unwanted` raises, that is logged and there is no fallback.
     What the fallback itself raises is raised, with the first failure as its context.
     """
 
@@ -44,8 +45,8 @@ class Fallback:
             raise ValueError("value and function: exactly 1 of the two must be given")
         self._value = value
         self._function = checks.optional(checks.function, "function", function)
-        self._matches = checks.matcher("on", on)
-        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
+        self._matches = checks.matcher("on", on, broken=False)
+        self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=False)
         self.name = name
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -44,6 +44,8 @@ class Hedge:
         self.after_s = checks.number("after_s", after_s, low=0.0)
         self.max_extra = checks.whole("max_extra", max_extra, low=1, high=10)
         self.budget = RetryBudget(max_tokens=10.0, token_ratio=0.1) if budget is None else budget
+        if not isinstance(self.budget, RetryBudget):
+            raise ValueError(f"budget is {budget!r}; it must be a RetryBudget or None")
         self.max_threads = checks.whole("max_threads", max_threads, low=1, high=10_000)
         self.name = name
         self._room = Slots(self.max_threads, 0)

@@ -1,7 +1,8 @@
 """Policies out of a mapping: what a topology declares under `uses:`, as one pipeline for the program that makes the calls.
 
 Rules: a key that nobody knows is refused by its name, so a misspelt one never means "without"; what a key needs and a file cannot
-say (exceptions, addresses, how many calls at once) is given beside the mapping.
+say (exceptions, addresses, how many calls at once) is given beside the mapping, and without it the key is left to the balancer
+that reads the same file.
 """
 
 from __future__ import annotations
@@ -52,12 +53,13 @@ def policies_from(
         retries: 2             Retry: that many after the first call
         retry_budget: 20%      its RetryBudget: each success earns this share of a retry
         breaker: {open: 10s}   CircuitBreaker: settings as in BreakerSettings.from_mapping; each attempt counts
-        max_pending: 50        Bulkhead: so many wait while `max_in_flight` are under way; without `max_in_flight` none waits
+        max_pending: 50        Bulkhead, when `max_in_flight` is given: so many wait while that many are under way
         timeout: 2s            Timeout of each attempt, and the longest wait for a place in the bulkhead
         ejection: {failures: 5, for: 10s, most: 50%}
                                Balancer over `endpoints`, when these are given: the function gets the address first
 
-    `name` is that of the breaker.  ValueError for a key that nobody knows, a value out of its range, and when nothing is left.
+    `name` is that of the breaker.  ValueError for a key that nobody knows, a value out of its range, a `retry_budget` without
+    `retries`, and when nothing is left.
     """
     given = _known(uses)
     timeout_s = checks.optional(checks.number, "timeout", given.get("timeout"), low=0.0, low_open=True)
@@ -92,6 +94,8 @@ def _retry(given: dict[str, Any], **others: Any) -> Retry | None:
     if share is not None:
         budget = RetryBudget(token_ratio=checks.number("retry_budget", share, low=0.0, high=1.0, low_open=True))
     if given.get("retries") is None:
+        if share is not None:
+            raise ValueError(f"retry_budget is {share!r} without retries; give retries, of which it is the budget")
         return None
     return Retry(attempts=1 + checks.whole("retries", given["retries"], low=0), budget=budget, **others)
 

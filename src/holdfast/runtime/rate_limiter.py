@@ -7,6 +7,7 @@ up (cancellation) is handed to the next one that can use it; nobody waits longer
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from holdfast.runtime import checks
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import once, settled, wrap
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.errors import mark_unbegun
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import RateLimited
 
@@ -52,11 +54,14 @@ class RateLimiter:
         sleep: Callable[[float], object] = time.sleep,
         asleep: Callable[[float], Any] = _asleep,
     ):
-        rate = checks.number("rate", rate, low=0.0, high=1e9, low_open=True)
+        checks.number("rate", rate, low=0.0, high=1e9, low_open=True)
         self._step_s = checks.number("per_s", per_s, low=0.0, low_open=True) / rate
         self.burst = checks.whole("burst", burst, low=1)
+        if not math.isfinite(self._step_s * self.burst):  # a call that is never due would be let through
+            raise ValueError(f"rate is {rate!r}; it must be a number with a finite per_s / rate, also times burst")
         self.max_wait_s = checks.number("max_wait_s", max_wait_s, low=0.0)
-        self.name, self._clock, self._sleep, self._asleep = name, clock, sleep, asleep
+        self.name, self._clock = name, checks.function("clock", clock)
+        self._sleep, self._asleep = checks.function("sleep", sleep), checks.function("asleep", asleep)
         self._slack_s = self._step_s * (self.burst - 1)
         self._next_s = float("-inf")  # the "theoretical arrival time" of the next call
         self._freed: list[float] = []  # moments that were given up, earliest first
@@ -77,8 +82,9 @@ class RateLimiter:
         while (wait_s := moment_s - self._clock()) > 0.0:
             try:
                 await self._asleep(wait_s)
-            except BaseException:
+            except BaseException as order:
                 self._give_up(moment_s)
+                mark_unbegun(order)
                 raise
 
     def wait_s(self) -> float:

@@ -7,7 +7,6 @@ plain and async calls; the caller's own exception, the last one, is raised uncha
 from __future__ import annotations
 
 import functools
-import random
 import time
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -15,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from holdfast.runtime import checks
 from holdfast.runtime.arity import arity_of, cut
 from holdfast.runtime.backoff import Backoff
+from holdfast.runtime.budget import RetryBudget
 from holdfast.runtime.calling import asleep as _asleep
 from holdfast.runtime.calling import is_async, refuse_coroutine, settled
 from holdfast.runtime.retry_series import RetryEvent, Series
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
     from typing import ParamSpec, TypeVar
-
-    from holdfast.runtime.budget import RetryBudget
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -46,6 +45,7 @@ class Retry:
                    in full, or, above `max_retry_after_s` or the deadline, no further attempt is made
     budget         shared by all callers of one service
     listener       gets a RetryEvent before every pause; what it raises is dropped
+    When `on` or `unwanted` raises, that is logged and there is no further attempt; of `retry_after` only numbers are heeded.
     """
 
     def __init__(
@@ -72,13 +72,16 @@ class Retry:
             raise ValueError(f"backoff is {backoff!r}; it must be a Backoff")
         self.total_s = checks.optional(checks.number, "total_s", total_s, low=0.0, low_open=True)
         self.max_retry_after_s = checks.number("max_retry_after_s", max_retry_after_s, low=0.0)
+        if budget is not None and not isinstance(budget, RetryBudget):
+            raise ValueError(f"budget is {budget!r}; it must be a RetryBudget or None")
         self.budget, self.name = budget, name
-        self._matches = checks.matcher("on", on)
-        self._unwanted = checks.optional(checks.function, "unwanted", unwanted)
-        self._retry_after = checks.function("retry_after", retry_after)
+        self._matches = checks.matcher("on", on, broken=False)
+        self._unwanted = checks.optional(checks.predicate, "unwanted", unwanted, broken=False)
+        self._retry_after = checks.seconds("retry_after", retry_after)
         self._listener = checks.optional(checks.function, "listener", listener)
-        self._clock, self._sleep, self._asleep = clock, sleep, asleep
-        self._rng = random.Random() if rng is None else rng
+        self._clock, self._sleep = checks.function("clock", clock), checks.function("sleep", sleep)
+        self._asleep = checks.function("asleep", asleep)
+        self._rng = checks.chance("rng", rng, "uniform")
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         began_s = 0.0 if self.total_s is None else self._clock()

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.runtime.deadlines import remaining_s
+from holdfast.runtime.errors import not_asked
 
 if TYPE_CHECKING:
     from holdfast.runtime.retry import Retry
@@ -49,9 +50,7 @@ class Series:
         """Seconds until the next attempt, None when there is none."""
         retry = self.retry
         self.failed += 1
-        # The budget is charged for every failure, also for the last one of a call.
-        affordable = retry.budget is None or retry.budget.failed()
-        if self.failed >= retry.attempts or not affordable:
+        if not self._paid(error) or self.failed >= retry.attempts:
             return None
         delay_s = next(self.delays)
         asked_s = retry._retry_after(result if error is None else error)
@@ -63,6 +62,14 @@ class Series:
             return None
         self._tell(RetryEvent(retry.name, self.failed, delay_s, error, result))
         return delay_s
+
+    def _paid(self, error: Exception | None) -> bool:
+        """Whether the budget allows another attempt.  Charged for every failure, also for the last one of a call."""
+        budget = self.retry.budget
+        if budget is None:
+            return True
+        # A policy within that refused has kept the load from the service already.
+        return budget.allows if error is not None and not_asked(error) else budget.failed()
 
     def over(self) -> bool:
         """After a pause: it may have lasted longer than it was meant to, on a busy or a suspended machine."""

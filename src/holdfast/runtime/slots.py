@@ -11,6 +11,7 @@ from _thread import allocate_lock, get_ident
 from collections import deque
 from typing import Any
 
+from holdfast.runtime.errors import mark_unbegun
 from holdfast.runtime.locks import new_lock
 
 __all__ = ["Slots"]
@@ -128,9 +129,10 @@ class Slots:
                 await waiter.future
         except TimeoutError:
             return self._leave(waiter)
-        except BaseException:
+        except BaseException as order:
             if self._leave(waiter):
                 self.give()
+            mark_unbegun(order)
             raise
         return True
 

@@ -5,16 +5,17 @@ Rules: the share that is refused follows from the last minutes alone; there is n
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from holdfast.runtime import checks
 from holdfast.runtime.calling import once, settled, wrap
+from holdfast.runtime.errors import not_asked
 from holdfast.runtime.locks import new_lock
 from holdfast.runtime.rejections import Throttled
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
     from typing import ParamSpec, TypeVar
 
@@ -36,7 +37,8 @@ class Throttle:
     rejected_on  failures that mean "the backend did not take it on": exception class, tuple of them, or function of the
                  exception. Other failures are accepts: the backend worked for them
     rejected     function of the result: True means the same, for clients that return a 503 instead of raising
-    A cancelled call is neither; it is taken out of `requests` again.
+    When one of the two functions raises, that is logged and the call counts as not taken on.
+    A cancelled call is neither, nor is one that a policy within refused; it is taken out of `requests` again.
     """
 
     __slots__ = (
@@ -56,11 +58,11 @@ class Throttle:
         rng: random.Random | None = None,
     ):
         self.k = checks.number("k", k, low=1.0, high=100.0)
-        self.window_s = checks.number("window_s", window_s, low=0.0, low_open=True)
-        self._is_rejection = checks.matcher("rejected_on", rejected_on)
-        self._is_rejected = checks.optional(checks.function, "rejected", rejected)
-        self.name, self._clock, self._lock = name, clock, new_lock()
-        self._rng = random.Random() if rng is None else rng
+        self.window_s = checks.number("window_s", window_s, low=1e-6)  # far below, the buckets cannot be numbered
+        self._is_rejection = checks.matcher("rejected_on", rejected_on, broken=True)
+        self._is_rejected = checks.optional(checks.predicate, "rejected", rejected, broken=True)
+        self.name, self._clock, self._lock = name, checks.function("clock", clock), new_lock()
+        self._rng = checks.chance("rng", rng, "random")
         self._requests, self._accepts = [0] * BUCKETS, [0] * BUCKETS
         self._width_s = self.window_s / BUCKETS
         self._slot = int(clock() // self._width_s)  # counts up for ever; its remainder is the present bucket
@@ -112,7 +114,7 @@ class Throttle:
         if error is None:
             if self._is_rejected is None or not self._is_rejected(result):
                 self.accepted(ticket)
-        elif not isinstance(error, Exception):
+        elif not isinstance(error, Exception) or not_asked(error):
             self.withdrawn(ticket)
         elif not self._is_rejection(error):
             self.accepted(ticket)

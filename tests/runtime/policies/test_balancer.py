@@ -198,9 +198,36 @@ def test_known_endpoints_keep_what_was_learnt_when_the_list_changes() -> None:
     assert balancer.endpoints[0].weight == 2
 
 
+def test_a_shorter_list_lets_back_those_that_went_first_until_the_share_holds() -> None:
+    clock = FakeClock()
+    balancer = Balancer(list("abcdef"), ejection=Ejection(failures=1, base_s=300.0, max_share=0.5), clock=clock)
+    for address in "bac":
+        fail(balancer, address)
+        clock.advance(1.0)
+    balancer.set_endpoints(["a", "b", "c", "d"])
+    assert balancer.ejected() == ("a", "c")
+    balancer.set_endpoints(["a", "c"])
+    assert balancer.ejected() == ("c",)
+    assert balancer.call(same) == "a"
+    balancer.set_endpoints(["c"])
+    assert balancer.ejected() == ("c",), "at least one may be away"
+
+
+@given(size=st.integers(1, 12), share=st.floats(0, 1), failing=st.lists(st.integers(0, 11)), left=st.sets(st.integers(0, 11)))
+def test_never_more_than_the_share_is_away_whatever_the_list_becomes(
+    size: int, share: float, failing: list[int], left: set[int],
+) -> None:
+    balancer = Balancer(range(size), ejection=Ejection(failures=1, max_share=share), clock=FakeClock())
+    for number in failing:
+        if number < size and number not in balancer.ejected() and len(balancer.ejected()) < size:
+            fail(balancer, number)  # type: ignore[arg-type]
+    balancer.set_endpoints(left)
+    assert len(balancer.ejected()) <= (max(1, int(share * len(left))) if share else 0)
+
+
 @pytest.mark.parametrize("choice", [RoundRobin(), TwoChoices(), Weighted(), ConsistentHash(lambda n: n)])
 def test_eight_threads_lose_no_count(choice: object) -> None:
-    balancer, took = Balancer("abcd", choice=choice, ejection=Ejection(failures=3)), Counter()
+    balancer, took = Balancer(list("abcd"), choice=choice, ejection=Ejection(failures=3)), Counter()
 
     def work() -> None:
         mine = Counter(balancer.call(same, number) for number in range(400))

@@ -4,6 +4,7 @@ import asyncio
 import random
 import threading
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import settings
@@ -247,6 +248,45 @@ def test_a_bulkhead_can_be_full_at_will() -> None:
     with full(bulkhead), pytest.raises(BulkheadFull):
         bulkhead.call(print)
     assert bulkhead.call(lambda: 1) == 1
+
+
+def test_who_hands_out_a_future_keeps_its_slot_only_when_the_future_is_awaited() -> None:
+    bulkhead, seen = Bulkhead(1, max_waiting=20, max_wait_s=60.0), {"now": 0, "most": 0}
+
+    async def slow() -> None:
+        seen["now"] += 1
+        seen["most"] = max(seen["most"], seen["now"])
+        await asyncio.sleep(0.001)
+        seen["now"] -= 1
+
+    def hands_out() -> "asyncio.Future[None]":
+        return asyncio.ensure_future(slow())
+
+    async def awaits() -> None:
+        await hands_out()
+
+    async def most(begin: Callable[[], Awaitable[None]]) -> int:
+        seen["most"] = 0
+        await asyncio.gather(*[begin() for _ in range(5)])
+        return seen["most"]
+
+    async def main() -> None:
+        assert await most(bulkhead(hands_out)) == 5, "as the page of the runtime says"
+        assert await most(bulkhead(awaits)) == 1
+        assert await most(lambda: bulkhead.acall(hands_out)) == 1
+
+    asyncio.run(main())
+
+
+def test_a_slot_that_nobody_took_cannot_be_given_back() -> None:
+    bulkhead = Bulkhead(1, name="orders")
+    with pytest.raises(RuntimeError, match="orders: release without acquire"):
+        bulkhead.release()
+    bulkhead.acquire()
+    bulkhead.release()
+    with bulkhead, pytest.raises(BulkheadFull):
+        bulkhead.acquire()
+    assert bulkhead.in_flight == 0
 
 
 @pytest.mark.parametrize("bad", [

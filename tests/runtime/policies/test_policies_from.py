@@ -71,6 +71,7 @@ def test_the_policy_of_every_topology_that_can_be_written_fits() -> None:
     ({"retries": -1}, "retries is -1"),
     ({"timeout": "soon"}, "timeout is 'soon'; it must be a time such as"),
     ({"timeout": 0}, "timeout is 0"),
+    ({"retries": None}, "retry_budget is 0.2 without retries"),
     ({"max_pending": "many"}, "max_pending is 'many'; it must be a number"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused_by_its_name(change: dict[str, Any], words: str) -> None:

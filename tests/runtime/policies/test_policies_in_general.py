@@ -140,6 +140,24 @@ def test_every_name_of_the_package_leads_somewhere() -> None:
     assert not set(runtime._EXPORTS) & set(MODULES)
 
 
+def test_a_star_import_brings_every_name_and_no_other() -> None:
+    names: dict[str, object] = {}
+    exec("from holdfast.runtime import *", names)
+    del names["__builtins__"]
+    assert set(names) == set(runtime._EXPORTS)
+
+
+def test_type_checkers_know_every_name() -> None:
+    known = {alias.asname for node in ast.walk(ast.parse((ROOM / "__init__.py").read_text()))
+             if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert set(runtime._EXPORTS) <= known
+
+
+def test_the_names_of_the_package_load_none_of_its_modules() -> None:
+    code = "import sys, holdfast.runtime as r; r.__all__; sys.exit(any(n.startswith('holdfast.runtime.') for n in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOM.parents[1])}, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_needs_no_asyncio_and_starts_no_thread(module: str) -> None:
     code = (f"import sys, threading, holdfast.runtime.{module}; "
