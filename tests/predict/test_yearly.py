@@ -43,21 +43,28 @@ tiers:
 probes:
   pages: {http: "http://entry/"}
 """
-    topology = written(tmp_path, HEAD + EXACT + pair)
+    topology = written(tmp_path, HEAD + EXACT.replace("engines: {", "engines: {keepalived: {mtbf: 100000y, mttr: 1s}, ") + pair)
     prediction = Prediction(topology)
     steps = chains.failover_pair(1 / 2000, 1 / 4, 0.95, 30 / 3600, 1.0)
     share = chains.steady_state(steps)
     exact = sum(share[state] for state in chains.FAILOVER_DOWN)
 
     of_web = 4 / 2004
-    found = prediction.unavailability()
-
-    assert (found - of_web) / (1 - of_web) == pytest.approx(exact, rel=0.01)
+    assert prediction.unavailability() - of_web == pytest.approx(exact, rel=0.002)
     values = prediction.middle()
     moving, often = prediction.failing_over("service", values)["entry"]
     q = 4 / 2004
     assert q * q + moving == pytest.approx(exact, rel=0.002)
     assert often == pytest.approx((1 - q) ** 2 / 2000, rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["haproxy", "keepalived"])
+def test_what_holds_the_virtual_ip_costs_a_failover_when_it_crashes_like_the_balancer_itself(engine):
+    often = Prediction(classic(f"reliability.engines.{engine}={{mtbf: 2d, mttr: 5s}}"))
+    rarely = Prediction(classic(f"reliability.engines.{engine}={{mtbf: 200y, mttr: 5s}}"))
+    moved = [each.failing_over("service", each.middle())["entry"][1] * YEAR_H for each in (often, rarely)]
+    own = 365.25 / 2 * (1 - often.known["reliability.beta"].middle)
+    assert moved[0] - moved[1] == pytest.approx(own, rel=0.01)
 
 
 def test_every_figure_says_where_it_is_from():

@@ -28,8 +28,11 @@ class Rare:
 
 
 def rare(tree: FaultTree, lives: Sequence[Life], cycles: int, seed: int) -> Rare:
-    """The share of time down.  Raises ValueError for repairs that are not exponential or take no time, where nothing ever fails, for
-    an event with two lives, and as `montecarlo.play` does for what nothing is said of.  cycles: 2 or more."""
+    """The share of time down.  cycles: 2 or more.
+
+    Raises ValueError for repairs that are not exponential or take no time, where nothing ever fails, for an event with two lives,
+    and as `montecarlo.play` does for what nothing is said of.
+    """
     numpy = numpy_or_refused()
     as_whole("cycles", cycles, 2)
     names = [life.event for life in lives]

@@ -162,8 +162,8 @@ def play(
 
 
 def all_alive(tree: FaultTree, changing: Sequence[str]) -> None:
-    """Raises ValueError where an event that changes is none of the tree's, or where one that does not is neither sure to be up nor
-    sure to be down: a probability alone says not how often, nor for how long."""
+    """Raises ValueError where an event that changes is none of the tree's, or where one that does not is neither always up nor
+    always down: a probability alone says not how often, nor for how long."""
     known = {event.name: event.probability for event in tree.events}
     for name in changing:
         if name not in known:
@@ -189,8 +189,8 @@ def _owners(lives: Sequence[Life], windows: Sequence[Window]) -> list[tuple[str,
 def _drawn(
     numpy: Any, rng: Any, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float, lasting: bool,
 ) -> list[tuple[Any, Any]]:
-    """(years, hours) of the changes of each life and each window; lasting: and of a change of nothing at both ends of a year, where
-    the time before the first one and after the last one counts as well."""
+    """(years, hours) of the changes of each life and each window, and, where the time around them counts as well, of a change of
+    nothing at both ends of each year."""
     changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
     changes += [_planned(numpy, window, years, year_h) for window in windows]
     ends = years if lasting else 0
