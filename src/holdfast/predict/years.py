@@ -1,11 +1,13 @@
 """A topology's year by chance: how unlike one year is to another, with every figure at its middle.
 
 Failing over stands beside the causes as events of its own: covered ones take the tier's failover time, the others until a
-person has acted.  Repairs are exponential with the mean that is known.  What only some requests feel is left out.
+person has acted.  Repairs are exponential with the mean that is known.  What only some requests feel is left out.  Where hosts
+wait for a crew, what their being down together costs beyond chance is one more event, which lasts as long as a repair.
 """
 
 from dataclasses import dataclass
 
+from holdfast.predict import solve
 from holdfast.predict.gates import Event, Or
 from holdfast.predict.montecarlo import Life, Played, Repair, play
 from holdfast.predict.tree import FaultTree
@@ -26,9 +28,10 @@ class Years:
 
 def play_years(prediction: Prediction, years: int, seed: int, path: str = "service") -> Played:
     """Raises Refused where numpy is missing."""
-    values = prediction.middle()
+    figures = prediction.middle()
+    values = prediction.waiting(figures)
     waits: list[Life] = []
-    for tier, (_, often) in prediction.failing_over(path, values).items():
+    for tier, (_, often) in prediction.failing_over(path, figures).items():
         pool = prediction.service.pools[tier]
         if pool.weight == 1.0:
             share = covered_share(pool, values)
@@ -36,6 +39,11 @@ def play_years(prediction: Prediction, years: int, seed: int, path: str = "servi
             waits.append(Life(event=f"{tier} fails over", failures_per_h=often * share, repair=Repair("fixed", quick, quick)))
             waits.append(Life(event=f"{tier} waits for a person", failures_per_h=often * (1 - share),
                               repair=Repair("exponential", slow, slow)))
+    more = prediction.broken(path, figures) - solve.probability(prediction.tree(path).solved, prediction.shares(path, figures))
+    if more > 0.0:
+        repair_h = figures["reliability.hosts.mttr"]
+        waits.append(Life(event="hosts wait together", failures_per_h=more / repair_h,
+                          repair=Repair("exponential", repair_h, repair_h)))
     tree = FaultTree(Or(prediction.path(path).top, *(Event(life.event, 0.0) for life in waits)))
     causes = prediction.service.causes
     lives = [
