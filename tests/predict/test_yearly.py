@@ -5,7 +5,7 @@ from services import HEAD, classic, written
 
 from holdfast.predict import chains
 from holdfast.predict.formulas import YEAR_H
-from holdfast.predict.known import Measured
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.yearly import Prediction, outlook
 
 EXACT = """\
@@ -82,6 +82,24 @@ def test_what_drills_measured_is_taken_instead_and_tagged():
     known = Prediction(classic(), measured).known["tiers.db.reliability.failover"]
     assert (known.tag, known.source) == ("measured", "run classic-1, power_cut db, 5 repeats")
     assert known.low == pytest.approx(21.7 / 3600)
+
+
+def test_what_was_measured_moves_with_the_timers_as_the_promise_does_and_says_so():
+    name = "tiers.db.reliability.failover"
+    slow, quick = classic("tiers.db.ttl=60s"), classic("tiers.db.ttl=30s")
+    measured = with_promises({name: Measured(2 / 3600, 80 / 3600, "run classic-1, n = 3")}, slow)
+    then, now = (Prediction(each).known[name] for each in (slow, quick))
+    assert 2 / 3600 < then.low
+    assert 80 / 3600 > then.high
+
+    assert Prediction(slow, measured).known[name].source == "run classic-1, n = 3"
+    found = Prediction(quick, measured).known[name]
+
+    assert found.low == pytest.approx(2 / 3600 * now.low / then.low)  # quicker than promised: by the same share
+    assert found.high == pytest.approx(80 / 3600 + now.high - then.high)  # slower: by as many seconds
+    assert found.tag == "measured"
+    assert found.source == "run classic-1, n = 3; moved by what the change does to the engines' delays"
+    assert Prediction(quick, measured).unavailability() < Prediction(slow, measured).unavailability()
 
 
 def test_an_agreement_is_called_what_it_is():
