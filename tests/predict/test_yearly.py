@@ -89,8 +89,8 @@ def test_what_was_measured_moves_with_the_timers_as_the_promise_does_and_says_so
     slow, quick = classic("tiers.db.ttl=60s"), classic("tiers.db.ttl=30s")
     measured = with_promises({name: Measured(2 / 3600, 80 / 3600, "run classic-1, n = 3")}, slow)
     then, now = (Prediction(each).known[name] for each in (slow, quick))
-    assert 2 / 3600 < then.low
-    assert 80 / 3600 > then.high
+    assert then.low > 2 / 3600
+    assert then.high < 80 / 3600
 
     assert Prediction(slow, measured).known[name].source == "run classic-1, n = 3"
     found = Prediction(quick, measured).known[name]
