@@ -5,6 +5,7 @@ from services import HEAD, classic, written
 
 from holdfast.cli.predict import _objections
 from holdfast.errors import Refused
+from holdfast.predict.known import Measured
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import Prediction
 
@@ -28,6 +29,17 @@ def test_the_best_change_stands_first():
 def test_a_change_that_the_engine_would_refuse_is_not_offered():
     assert not any("ttl of db" in gain.change for gain in gains(classic(), _objections))
     assert any("ttl of db" in gain.change for gain in gains(classic("tiers.db.ttl=60s"), _objections))
+
+
+def test_a_timer_gains_as_well_where_drills_measured_the_failover():
+    topology = classic("tiers.db.ttl=60s")
+    measured = {"tiers.db.reliability.failover": Measured(50 / 3600, 90 / 3600, "run classic-1, n = 3")}
+    both = [
+        next(each.gain_min for each in gains(topology, _objections, measured=found) if "ttl of db" in each.change)
+        for found in ({}, measured)
+    ]
+    assert both[1] == pytest.approx(both[0], rel=0.1)
+    assert both[0] > 0.5
 
 
 def test_a_second_provider_is_worth_nearly_all_that_the_first_one_costs():

@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.errors import Problem
 from holdfast.predict.formulas import YEAR_H
-from holdfast.predict.known import Measured
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.service import needed
 from holdfast.predict.yearly import Prediction
 from holdfast.quantities import written_seconds
@@ -42,7 +42,11 @@ def gains(
     path: str = "service",
     measured: Mapping[str, Measured] | None = None,
 ) -> tuple[Gain, ...]:
-    """Every single change, the largest gain first; a change for the worse has a negative one and stands last."""
+    """Every single change, the largest gain first; a change for the worse has a negative one and stands last.
+
+    measured: by drills; without a promise of its own, taken for measured of this topology.
+    """
+    measured = with_promises(measured or {}, topology)
     prediction = Prediction(topology, measured)
     before = _minutes(prediction.unavailability(path))
     found = []
