@@ -13,7 +13,7 @@ from holdfast.cli.promised import foreseen, promised
 from holdfast.cli.service import newest, sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
-from holdfast.predict.known import Measured
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.safety import findings
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import SAMPLES, Prediction, outlook
@@ -32,8 +32,9 @@ RECORD = "record.sqlite"
 def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
-    shown = measured(recorded(arguments.records, arguments.runs), topology)
-    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown)
+    before = sensible(arguments.topology) if changes else None
+    shown = with_promises(measured(recorded(arguments.records, arguments.runs), topology), before or topology)
+    found = said(topology, arguments.next_nine, arguments.set, before, measured=shown)
     if arguments.years:
         found = replace(found, years=year_by_chance(Prediction(topology, shown), arguments.years))
     outages = promised(topology, foreseen(topology)) if topology.probes else []
@@ -70,8 +71,8 @@ def said(
     """Everything that is predicted of a topology; `before`: what it was without the changes; `measured`: by drills."""
     prediction = Prediction(topology, measured)
     tree = prediction.tree()
-    values = prediction.middle()
-    numbers = {event.name: prediction.service.causes[event.name].down(values) for event in tree.events}
+    shares = prediction.shares("service", prediction.middle())
+    numbers = {event.name: share for event, share in zip(tree.events, shares, strict=True)}
     objective = topology.objectives.availability
     sampled = prediction.sampled("service", samples) if objective is not None else ()
     kept = sum(float(each) <= 1 - objective for each in sampled) / samples if objective is not None else None
