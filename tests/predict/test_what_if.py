@@ -9,6 +9,8 @@ from holdfast.predict.known import Measured
 from holdfast.predict.whatif import gains, worse_than_one
 from holdfast.predict.yearly import Prediction
 
+MINUTES = 365.25 * 24 * 60
+
 
 def test_every_gain_is_the_difference_that_the_change_makes_when_it_is_set():
     topology = classic()
@@ -59,8 +61,32 @@ probes:
 """
     found = list(worse_than_one(Prediction(written(tmp_path, HEAD + text))))
     assert [tier for tier, _, _ in found] == ["entry"]
+    one = Prediction(written(tmp_path, HEAD + text, "tiers.entry.replicas=1", "tiers.entry.vip=null")).unavailability()
+    assert found[0][1:] == pytest.approx((Prediction(written(tmp_path, HEAD + text)).unavailability() * MINUTES, one * MINUTES))
     assert found[0][1] > found[0][2]
     assert list(worse_than_one(Prediction(classic()))) == []
+
+
+RARELY = (
+    "reliability.hosts={mtbf: 10y, mttr: 10m}", "reliability.zones={mtbf: 20y, mttr: 10m}", "reliability.manual_failover=4h",
+    "reliability.coverage=99.99%", "reliability.failover_test=1d", "reliability.unnoticed=0.1%",
+)  # fmt: skip
+
+
+def test_common_causes_that_only_several_have_are_what_makes_several_worse_than_one_most_often():
+    found = {tier: each for tier, *each in worse_than_one(Prediction(classic(*RARELY)))}
+    now, then = (Prediction(classic(*RARELY, *more)).unavailability() for more in ((), ("tiers.web.replicas=1",)))
+    assert found["web"] == pytest.approx([now * MINUTES, then * MINUTES])
+    assert now > then
+    assert "db" in found
+
+
+def test_a_tier_that_needs_two_is_compared_with_two():
+    said = (*RARELY, "tiers.web.capacity=100", "tiers.web.demand=150")
+    costly = (*said, "reliability.engines.command={mtbf: 10y, mttr: 10s}", "reliability.coverage=50%")
+    told = {tier: each for tier, *each in worse_than_one(Prediction(classic(*costly)))}
+    two = Prediction(classic(*costly, "tiers.web.replicas=2")).unavailability() * MINUTES
+    assert told["web"][1] == pytest.approx(two)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ class Prediction:
     """Of one topology.  Trees are solved once, when first asked for; figures are evaluated as often as one likes."""
 
     def __init__(self, topology: Topology, measured: Mapping[str, Measured] | None = None) -> None:
-        self.service: Service = service_of(topology, Book(topology, measured or {}))
+        self.measured = measured or {}
+        self.service: Service = service_of(topology, Book(topology, self.measured))
         self.known: Mapping[str, Known] = self.service.book.known
         self._trees: dict[str, FaultTree] = {}
         self._line = _line(self.service)
