@@ -24,6 +24,11 @@ STEP = 1e-200
 
 NOTHING = 1e-17
 """Numbers of hosts that are down for less than this share of time are left out."""
+NOTHING_OF_A_SAMPLE = 1e-9
+"""The same where ten thousand are asked for: a thirtieth of a second a year."""
+
+NEVER = 1e-100
+"""So unlikely is what even a line for one crew does not make likely."""
 
 MOST = 1e300
 """Beyond it a factor stands beside a probability that is 0 to a float."""
@@ -44,6 +49,8 @@ def independent(downs: Iterable[Any]) -> Counted:
     found: Counted = [1.0]
     for down in downs:
         found = _times(found, [1.0 - down, down], len(found))
+        if len(found) > 1 and _largest(found[-1]) < NEVER:
+            found.pop()
     return found
 
 
@@ -56,12 +63,13 @@ def weights(every: Sequence[Any], crews: int, longer: Any) -> Counted:
     total: Any = 0.0
     found: Counted = []
     mean = sum(every)
+    nothing = NOTHING if isinstance(mean, float) else NOTHING_OF_A_SAMPLE
     for number, share in enumerate(independent(every)):
         if number:
             factor = _capped(factor * (number / min(number, crews)) / longer)
         total = total + factor * share
         found.append(factor)
-        if number > crews and number > _largest(mean) and _largest(factor * share / total) < NOTHING:
+        if number > crews and number > _largest(mean) and _largest(factor * share / total) < nothing:
             break
     return [each / total for each in found]
 
@@ -99,18 +107,19 @@ class Counting:
         """
         if self._solved.constant is not None:
             return [float(self._solved.constant)]
-        known: list[Any] = [([0.0, q], [1.0 - q, q]) if index in self._hosts else q for index, q in enumerate(events)]
+        known: list[Any] = [([0.0, q], [1.0 - q], [1.0 - q, q]) if index in self._hosts else q for index, q in enumerate(events)]
         for index, flow in (flows or {}).items():  # a host that fails is not yet counted in the state that it leaves
             q, left = events[index], (1.0 - events[index]) * flow
-            known[index] = ([left, q], [1.0 - q, q]) if index in self._hosts else q + left
+            known[index] = ([left, q], [1.0 - q - left], [1.0 - q, q]) if index in self._hosts else q + left
         found: Counted = []
         for index, (here, rows) in enumerate(self._parts):
             found = _walked(rows, known, self._counted, most)
             every: Counted = [1.0]
             for each in here:
-                every = _times(every, known[each][1], most)
+                every = _times(every, known[each][2], most)
+            up = [each - found[place] if place < len(found) else each for place, each in enumerate(every)]
             counted = self._solved.events + index in self._counted
-            known.append((found, every) if counted else (found[0] if found else 0.0))
+            known.append((found, up, every) if counted else (found[0] if found else 0.0))
         return found
 
 
@@ -207,12 +216,11 @@ def _walked(rows: Sequence[tuple[int, int, int]], known: Sequence[Any], counted:
             q = known[variable]
             values.append(_plus([q * each for each in values[high]], [(1.0 - q) * each for each in values[low]]))
             continue
-        down, every = known[variable]
+        down, up, every = known[variable]
         if low == high:
             values.append(_times(every, values[low], most))
-            continue
-        up = [each - down[place] if place < len(down) else each for place, each in enumerate(every)]
-        values.append(_plus(_times(down, values[high], most), _times(up, values[low], most)))
+        else:
+            values.append(_plus(_times(down, values[high], most), _times(up, values[low], most)))
     return values[-1]
 
 
@@ -225,13 +233,15 @@ def _plus(a: Counted, b: Counted) -> Counted:
 def _times(a: Counted, b: Counted, most: int) -> Counted:
     if not a or not b:
         return []
-    found: Counted = [0.0] * min(len(a) + len(b) - 1, most + 1)
-    for i, x in enumerate(a):
+    size = min(len(a) + len(b) - 1, most + 1)
+    found: Counted = [None] * size
+    for i, x in enumerate(a[:size]):
         if isinstance(x, float) and x == 0.0:
             continue
-        for j, y in enumerate(b[: len(found) - i]):
-            found[i + j] = found[i + j] + x * y
-    return found
+        for j, y in enumerate(b[: size - i]):
+            more = x * y
+            found[i + j] = more if found[i + j] is None else found[i + j] + more
+    return [0.0 if each is None else each for each in found]
 
 
 def _capped(value: Any) -> Any:

@@ -127,8 +127,12 @@ class Prediction:
             else:
                 rest[index] = made[key]
         if self._line is not None:
-            events = [columns.get(index, each) for index, each in enumerate(rest)]
-            total = numpy.zeros(count) + self._line.probability(tree, events, drawn)
+            events, total = [columns.get(index, each) for index, each in enumerate(rest)], numpy.empty(count)
+            for start in range(0, count, sampling.BLOCK):
+                block = slice(start, start + sampling.BLOCK)
+                figures = {name: value if isinstance(value, float) else value[block] for name, value in drawn.items()}
+                here = [each if isinstance(each, float) else each[block] for each in events]
+                total[block] = self._line.probability(tree, here, figures)
         else:
             total = numpy.asarray(sampling.probabilities(tree.solved, columns, rest, count))
         for share, _ in self.failing_over(path, drawn).values():
