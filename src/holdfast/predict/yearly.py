@@ -127,7 +127,8 @@ class Prediction:
             else:
                 rest[index] = made[key]
         if self._line is not None:
-            events, total = [columns.get(index, each) for index, each in enumerate(rest)], numpy.empty(count)
+            events = [columns.get(index, each) for index, each in enumerate(rest)]
+            total: Any = numpy.empty(count)
             for start in range(0, count, sampling.BLOCK):
                 block = slice(start, start + sampling.BLOCK)
                 figures = {name: value if isinstance(value, float) else value[block] for name, value in drawn.items()}
