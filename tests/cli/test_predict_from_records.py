@@ -108,6 +108,13 @@ def test_programs_read_them_too_and_every_kind_of_answer_uses_them(run, capsys):
     assert tags[DB] == "measured"
 
 
+def test_a_timer_that_is_set_moves_what_was_measured_and_that_is_told(run, capsys):
+    main(["predict", CLASSIC, "--records", str(run), "--set", "tiers.db.ttl=60s"])
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if each.startswith(f"Measured: {DB}")]
+    assert "1.56 s to 22.3 s (kill 1, power_cut 1); moved by what the change does to the engines' delays" in line
+    assert "1.56 s to 22.3 s, by" not in line
+
+
 def test_a_run_that_is_not_there_is_told(capsys, tmp_path):
     assert main(["predict", CLASSIC, "--records", "nowhere", "--runs", str(tmp_path)]) == BAD_INPUT
     assert "there is no run nowhere" in capsys.readouterr().err

@@ -6,6 +6,8 @@ from random import Random
 import pytest
 
 from holdfast.predict import chains
+from holdfast.predict.service import Cause, Pool
+from holdfast.predict.yearly import covered_share, moving_of
 
 
 def test_a_steady_state_flows_into_every_state_as_much_as_out_of_it():
@@ -60,10 +62,20 @@ def test_the_sum_for_failing_over_is_within_a_fifth_of_a_percent_of_the_chain(fa
     share = chains.steady_state(steps)
     exact = sum(share.get(state, 0.0) for state in chains.FAILOVER_DOWN)
 
-    q = failing / (failing + repairing)
-    summed = q * q + failing * (1 - q) ** 2 * (coverage * waits_h[0] + (1 - coverage) * waits_h[1])
+    host = Cause(name="host", often="mtbf", long="mttr")
+    names = ("uncovered", "failover", "manual", "test", "unnoticed")
+    pool = Pool(tier="pair", size=2, own=(host,), weight=1.0, **{name: name for name in names})
+    values = {"mtbf": 1 / failing, "mttr": 1 / repairing, "uncovered": 1 - coverage, "failover": waits_h[0], "manual": waits_h[1]}
+    moving, _ = moving_of(pool, values | {"test": 1.0, "unnoticed": 0.0})
+    assert host.down(values) ** 2 + moving == pytest.approx(exact, rel=0.002)
 
-    assert summed == pytest.approx(exact, rel=0.002)
+
+def test_a_standby_that_is_dead_unnoticed_is_as_often_no_help_as_its_chain_says():
+    host = Cause(name="host", often="mtbf", long="mttr")
+    names = ("uncovered", "failover", "manual", "test", "unnoticed")
+    pool = Pool(tier="pair", size=2, own=(host,), weight=1.0, **{name: name for name in names})
+    values = {"mtbf": 1000.0, "mttr": 4.0, "uncovered": 0.05, "unnoticed": 0.1, "test": 720.0}
+    assert covered_share(pool, values) == pytest.approx(0.95 * (1 - chains.latent(1 / 1000, 0.1, 720)))
 
 
 def test_how_often_a_chain_goes_down_is_what_comes_up_again():

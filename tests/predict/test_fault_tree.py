@@ -1,11 +1,11 @@
 """A fault tree's answers are those of going through all states, in every order of variables, however deep it is."""
 
-from math import inf, isnan, prod
+from math import inf, isnan, nan, prod
 
 import pytest
 from brute_force import States, drawn
 
-from holdfast.predict import And, AtLeast, Event, FaultTree, Not, Or, Xor
+from holdfast.predict import And, AtLeast, Event, FaultTree, Gate, Not, Or, Xor, sampling
 from holdfast.predict import solve as solving
 from holdfast.predict.formula import formula_of
 
@@ -141,6 +141,16 @@ def test_a_repair_that_brings_the_top_about_counts_in_its_frequency():
         (lambda: AtLeast(3, Event("a", 0.1), Event("b", 0.1)), "from 1 to its 2 inputs, not 3"),
         (lambda: And(), "And needs 1 input or more"),
         (lambda: Or("a"), "must be an Event or a gate"),
+        (lambda: Gate("nand", (Event("a", 0.1),)), "must be one of and, or, atleast, not, xor, not 'nand'"),
+        (lambda: Gate("and", ()), "And needs 1 input or more, not 0"),
+        (lambda: Gate("or", "ab"), "the inputs of Or must be Events and gates, not 'ab'"),
+        (lambda: Gate("not", (Event("a", 0.1), Event("b", 0.1))), "Not needs one input, not 2"),
+        (lambda: Gate("atleast", (Event("a", 0.1),)), "a whole number from 1 to its 1 inputs, not 0"),
+        (lambda: AtLeast(2.0, Event("a", 0.1), Event("b", 0.1)), "a whole number from 1 to its 2 inputs, not 2.0"),
+        (lambda: FaultTree("a"), "the top of a tree must be an Event or a gate, not 'a'"),
+        (lambda: FaultTree(_round()), "stands below itself"),
+        (lambda: FaultTree(Event("a", 0.1)).probabilities({"a": [2.0, -1.0]}), "a: probability must lie between 0 and 1, not 2"),
+        (lambda: FaultTree(Event("a", 0.1)).probabilities({"a": [nan]}), "between 0 and 1, not nan"),
         (lambda: FaultTree(Or(Event("a", 0.1), Event("a", 0.2))), "two different events are both named 'a'"),
         (lambda: FaultTree(Event("a", 0.1)).probability({"b": 0.1}), "there is no event 'b'"),
         (lambda: FaultTree(Event("a", 0.1)).frequency(), "a has a probability but no frequency"),
@@ -150,6 +160,20 @@ def test_a_repair_that_brings_the_top_about_counts_in_its_frequency():
 def test_what_makes_no_sense_is_refused_by_name(make, says):
     with pytest.raises(ValueError, match=says.replace("(", r"\(")):
         make()
+
+
+def _round() -> Gate:
+    """A gate below itself, which only force makes."""
+    low = Or(Event("a", 0.1))
+    top = And(low, Event("b", 0.1))
+    object.__setattr__(low, "inputs", (top,))
+    return top
+
+
+def test_samples_are_refused_without_numpy_as_with_it(monkeypatch):
+    monkeypatch.setattr(sampling, "has_numpy", lambda: False)
+    with pytest.raises(ValueError, match="a: probability must lie between 0 and 1, not 2.0"):
+        FaultTree(Event("a", 0.1)).probabilities({"a": [0.5, 2.0]})
 
 
 def test_a_diagram_beyond_its_budget_is_refused_with_a_way_out():

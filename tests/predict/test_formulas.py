@@ -1,6 +1,8 @@
 """The small functions give the figures of the documents that they name."""
 
-from math import inf, isinf
+from fractions import Fraction
+from math import comb, inf, isinf, nan
+from random import Random
 
 import pytest
 
@@ -23,6 +25,25 @@ def test_two_of_three_is_three_a_squared_less_two_a_cubed():
     for up in (0.0, 0.3, 0.9, 1.0):
         assert predict.k_of_n(2, 3, up) == pytest.approx(3 * up**2 - 2 * up**3)
     assert predict.k_of_n(1, 4, 0.3) == pytest.approx(predict.parallel([0.3] * 4))
+
+
+def test_k_of_n_is_the_exact_tail_to_twelve_digits_however_small_it_is():
+    rng = Random(1)
+    for _ in range(300):
+        total = rng.randint(1, rng.choice([5, 60, 400]))
+        needed = rng.randint(0, total)
+        up = rng.choice([rng.random(), 10 ** -rng.uniform(0, 6), 1 - 10 ** -rng.uniform(0, 6)])
+        exact = Fraction(up)
+        tail = sum(comb(total, i) * exact**i * (1 - exact) ** (total - i) for i in range(needed, total + 1))
+        assert predict.k_of_n(needed, total, up) == pytest.approx(float(tail), rel=1e-12, abs=1e-300), (needed, total, up)
+
+
+def test_k_of_n_of_many_units_neither_overflows_nor_loses_its_digits():
+    assert predict.k_of_n(550, 1100, 0.6) == pytest.approx(1 - 8.3191e-12, rel=1e-15, abs=0)
+    assert predict.k_of_n(100, 100, 0.6) == pytest.approx(float(Fraction(0.6) ** 100), rel=1e-12)
+    assert predict.k_of_n(60, 60, 0.5) == pytest.approx(2.0**-60, rel=1e-12)
+    assert predict.k_of_n(100_000, 200_000, 0.5) == pytest.approx(0.500892, rel=1e-6)
+    assert predict.k_of_n(900, 900, 0.1) == 0.0
 
 
 def test_a_composite_agreement_is_the_product_and_a_spare_one_counts_once():
@@ -72,7 +93,18 @@ def test_the_common_part_of_a_rate_and_its_own_part_are_the_whole():
         (lambda: predict.availability(0, 1), "mtbf must be a finite number above 0, not 0"),
         (lambda: predict.k_of_n(4, 3, 0.5), "needed must lie between 0 and total = 3, not 4"),
         (lambda: predict.error_budget(0.99, -1), "period must be a finite number above 0, not -1"),
-        (lambda: predict.repair_time_with_crews(3, 1, 1, 0), "crews must be 1 or more, not 3 and 0"),
+        (lambda: predict.repair_time_with_crews(3, 1, 1, 0), "crews must be a whole number of 1 or more, not 0"),
+        (lambda: predict.k_of_n(1.5, 3, 0.5), "needed must be a whole number of 0 or more, not 1.5"),
+        (lambda: predict.mtbf(1.0, -5), "mttr must be a finite number above 0, not -5"),
+        (lambda: predict.mttr(0.0, -5), "mtbf must be a finite number above 0, not -5"),
+        (lambda: predict.exhausted_after(0, -1), "period must be a finite number above 0, not -1"),
+        (lambda: predict.exhausted_after(0, 5, 7), "left must lie between 0 and 1, not 7"),
+        (lambda: predict.repair_time_with_crews(3, nan, 1, 3), "failure_rate must be a finite number of 0 or more, not nan"),
+        (lambda: predict.repair_time_with_crews(3, 1, 0, 3), "repair_rate must be a finite number above 0, not 0"),
+        (lambda: predict.repair_shop(0, 1, 1, 1), "units must be a whole number of 1 or more, not 0"),
+        (lambda: predict.failover_pair(1, 1, 1, 0, 1), "failover_time must be a finite number above 0, not 0"),
+        (lambda: predict.failover_pair(1, 1, 1.5, 1, 1), "coverage must lie between 0 and 1, not 1.5"),
+        (lambda: predict.latent(1, 2, 1), "unnoticed must lie between 0 and 1, not 2"),
     ],
 )
 def test_a_number_out_of_range_is_named(call, says):

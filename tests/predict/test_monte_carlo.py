@@ -1,5 +1,7 @@
 """Years played by chance agree with what can be calculated, and show what cannot."""
 
+from math import nan
+
 import pytest
 
 from holdfast.predict import And, AtLeast, Event, FaultTree, Not, Or, Xor
@@ -97,6 +99,60 @@ def test_what_cannot_be_played_is_refused_by_name():
         rare(tree, lives(tree, "fixed"), 10, seed=1)
 
 
+ONE_LIFE = {"u0": (FAILING, REPAIR_H)}
+FIXED = Repair("fixed", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda tree: play(tree, lives_of(tree, ONE_LIFE), 10, seed=1), "nothing says when a fails: .* give it a life"),
+        (lambda tree: play(tree, [], 10, seed=1, compile=True), "nothing says when a, u0 fail: "),
+        (lambda tree: rare(tree, lives_of(tree, ONE_LIFE), 10, seed=1), "nothing says when a fails: "),
+        (lambda tree: play(tree, lives(tree), 0, seed=1), "years must be a whole number of 1 or more, not 0"),
+        (lambda tree: play(tree, lives(tree), 1, seed=1, year_h=-1.0), "year_h must be a finite number above 0, not -1.0"),
+        (lambda tree: rare(tree, lives(tree), 1, seed=1), "cycles must be a whole number of 2 or more, not 1"),
+        (lambda tree: rare(tree, [*lives(tree), *lives(tree)], 10, seed=1), "a has two lives"),
+        (lambda _: Life(event="a", failures_per_h=-1, repair=FIXED), "a: failures_per_h must be .* 0 or more, not -1"),
+        (lambda _: Life(event="a", failures_per_h=nan, repair=FIXED), "a: failures_per_h must be .*, not nan"),
+        (lambda _: Repair("weibull", 1, 5), "one of exponential, fixed, lognormal, uniform, not 'weibull'"),
+        (lambda _: Repair("lognormal", 0, 5), "low_h must be a finite number above 0, not 0"),
+        (lambda _: Repair("uniform", 5, 1), "high_h must be low_h = 5 or more, not 1"),
+        (lambda _: Repair("fixed", 1, 5), "fixed: high_h must be low_h = 1, not 5"),
+        (lambda _: Window(events=("a",), every_h=0, length_h=1), "every_h must be a finite number above 0, not 0"),
+        (lambda _: Window(events=("a",), every_h=9, length_h=-1), "length_h must be a finite number above 0, not -1"),
+        (lambda _: Window(events=("a",), every_h=9, length_h=1, first_h=-1), "first_h must be .* 0 or more, not -1"),
+    ],
+)
+def test_what_would_be_left_out_or_makes_no_sense_is_refused(call, says):
+    with pytest.raises(ValueError, match=says):
+        call(FaultTree(Or(Event("a", 0.3), *units(1))))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_top_that_has_happened_while_all_is_well_counts_from_the_first_hour(compiled):
+    """A constant, an event that is always down, and a "not": as long in numpy as compiled."""
+    unit = units(1)[0]
+    life = [Life(event="u0", failures_per_h=FAILING, repair=Repair("fixed", 10, 10))]
+    for always in (Or(unit, Not(unit)), Or(Event("always", 1.0), unit)):
+        played = play(FaultTree(always), life, 20, seed=1, compile=compiled)
+        assert list(played.down_h) == pytest.approx([YEAR_H] * 20)
+        assert list(played.outages) == [1] * 20
+    without = play(FaultTree(Not(unit)), life, 20, seed=1, compile=compiled)
+    with_it = play(FaultTree(unit), life, 20, seed=1, compile=compiled)
+    assert list(without.down_h) == pytest.approx(list(YEAR_H - with_it.down_h))
+    assert play(FaultTree(Event("never", 0.0)), [], 5, seed=1, compile=compiled).down_h.sum() == 0
+
+
+def test_cycles_count_what_never_fails_as_up_and_the_time_while_all_is_well():
+    both = [Life(event="u0", failures_per_h=FAILING, repair=Repair("exponential", REPAIR_H, REPAIR_H)),
+            Life(event="u1", failures_per_h=0.0, repair=Repair("exponential", REPAIR_H, REPAIR_H))]
+    first, second = units(2)
+    assert rare(FaultTree(Or(first, second)), both, 2000, seed=1).unavailability == pytest.approx(first.probability, rel=0.1)
+    found = rare(FaultTree(Not(Or(first, second))), both, 2000, seed=1).unavailability
+    assert found == pytest.approx(1 - first.probability, rel=0.05)
+
+
 def test_compiled_years_are_the_same_years():
     """Modules, a "not", windows that overlap, an event without a life, and repairs of every kind."""
     kinds = ("exponential", "fixed", "uniform", "lognormal")
@@ -105,7 +161,7 @@ def test_compiled_years_are_the_same_years():
         And(AtLeast(2, *events[:3]), Not(Event("elsewhere", 0.0))), And(Or(events[3], events[4]), Or(events[5], events[0])),
         Xor(events[6], events[7], Event("always", 1.0)), events[8],
     ))  # fmt: skip
-    lives = [Life(event=event.name, failures_per_h=FAILING, repair=Repair(kinds[index % 4], 20, 20 + index % 4))
+    lives = [Life(event=event.name, failures_per_h=FAILING, repair=Repair(kinds[index % 4], 20, (20, 20, 22, 23)[index % 4]))
              for index, event in enumerate(events[:7])]
     windows = [Window(events=("u7", "u0"), every_h=700, length_h=3),
                Window(events=("u7", "u8"), every_h=900, length_h=9, first_h=50)]

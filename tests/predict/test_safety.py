@@ -70,8 +70,10 @@ def test_erlangs_formulas_are_those_of_his_tables():
     # One server: the wait of M/M/1 is rho / (mu - lambda).
     assert mean_wait(1, 0.8, 1.0) == pytest.approx(0.8 / 0.2)
     assert mean_wait(2, 3.0, 1.0) == inf
-    with pytest.raises(ValueError, match="per_server above 0"):
+    with pytest.raises(ValueError, match="per_server must be a finite number above 0, not 0.0"):
         mean_wait(2, 1.0, 0.0)
+    with pytest.raises(ValueError, match="servers must be a whole number of 0 or more, not -3"):
+        erlang_c(-3, 0.5)
 
 
 def test_retries_that_would_keep_a_tier_down_after_its_loss_are_metastable():

@@ -5,8 +5,11 @@ from services import HEAD, classic, written
 
 from holdfast.cli.predict import _objections
 from holdfast.errors import Refused
+from holdfast.predict.known import Measured
 from holdfast.predict.whatif import _timers, gains, worse_than_one
 from holdfast.predict.yearly import Prediction
+
+MINUTES = 365.25 * 24 * 60
 
 
 def test_every_gain_is_the_difference_that_the_change_makes_when_it_is_set():
@@ -36,6 +39,17 @@ def test_how_often_the_holder_of_a_virtual_ip_speaks_can_be_set():
 def test_a_change_that_the_engine_would_refuse_is_not_offered():
     assert not any("ttl of db" in gain.change for gain in gains(classic(), _objections))
     assert any("ttl of db" in gain.change for gain in gains(classic("tiers.db.ttl=60s"), _objections))
+
+
+def test_a_timer_gains_as_well_where_drills_measured_the_failover():
+    topology = classic("tiers.db.ttl=60s")
+    measured = {"tiers.db.reliability.failover": Measured(50 / 3600, 90 / 3600, "run classic-1, n = 3")}
+    both = [
+        next(each.gain_min for each in gains(topology, _objections, measured=found) if "ttl of db" in each.change)
+        for found in ({}, measured)
+    ]
+    assert both[1] == pytest.approx(both[0], rel=0.1)
+    assert both[0] > 0.5
 
 
 def test_a_second_provider_is_worth_nearly_all_that_the_first_one_costs():
@@ -94,8 +108,32 @@ probes:
 """
     found = list(worse_than_one(Prediction(written(tmp_path, HEAD + text))))
     assert [tier for tier, _, _ in found] == ["entry"]
+    one = Prediction(written(tmp_path, HEAD + text, "tiers.entry.replicas=1", "tiers.entry.vip=null")).unavailability()
+    assert found[0][1:] == pytest.approx((Prediction(written(tmp_path, HEAD + text)).unavailability() * MINUTES, one * MINUTES))
     assert found[0][1] > found[0][2]
     assert list(worse_than_one(Prediction(classic()))) == []
+
+
+RARELY = (
+    "reliability.hosts={mtbf: 10y, mttr: 10m}", "reliability.zones={mtbf: 20y, mttr: 10m}", "reliability.manual_failover=4h",
+    "reliability.coverage=99.99%", "reliability.failover_test=1d", "reliability.unnoticed=0.1%",
+)  # fmt: skip
+
+
+def test_common_causes_that_only_several_have_are_what_makes_several_worse_than_one_most_often():
+    found = {tier: each for tier, *each in worse_than_one(Prediction(classic(*RARELY)))}
+    now, then = (Prediction(classic(*RARELY, *more)).unavailability() for more in ((), ("tiers.web.replicas=1",)))
+    assert found["web"] == pytest.approx([now * MINUTES, then * MINUTES])
+    assert now > then
+    assert "db" in found
+
+
+def test_a_tier_that_needs_two_is_compared_with_two():
+    said = (*RARELY, "tiers.web.capacity=100", "tiers.web.demand=150")
+    costly = (*said, "reliability.engines.command={mtbf: 10y, mttr: 10s}", "reliability.coverage=50%")
+    told = {tier: each for tier, *each in worse_than_one(Prediction(classic(*costly)))}
+    two = Prediction(classic(*costly, "tiers.web.replicas=2")).unavailability() * MINUTES
+    assert told["web"][1] == pytest.approx(two)
 
 
 @pytest.mark.parametrize(

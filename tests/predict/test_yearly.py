@@ -5,7 +5,7 @@ from services import HEAD, classic, written
 
 from holdfast.predict import chains
 from holdfast.predict.formulas import YEAR_H
-from holdfast.predict.known import Measured
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.yearly import Prediction, outlook
 
 EXACT = """\
@@ -43,21 +43,28 @@ tiers:
 probes:
   pages: {http: "http://entry/"}
 """
-    topology = written(tmp_path, HEAD + EXACT + pair)
+    topology = written(tmp_path, HEAD + EXACT.replace("engines: {", "engines: {keepalived: {mtbf: 100000y, mttr: 1s}, ") + pair)
     prediction = Prediction(topology)
     steps = chains.failover_pair(1 / 2000, 1 / 4, 0.95, 30 / 3600, 1.0)
     share = chains.steady_state(steps)
     exact = sum(share[state] for state in chains.FAILOVER_DOWN)
 
     of_web = 4 / 2004
-    found = prediction.unavailability()
-
-    assert (found - of_web) / (1 - of_web) == pytest.approx(exact, rel=0.01)
+    assert prediction.unavailability() - of_web == pytest.approx(exact, rel=0.002)
     values = prediction.middle()
     moving, often = prediction.failing_over("service", values)["entry"]
     q = 4 / 2004
     assert q * q + moving == pytest.approx(exact, rel=0.002)
     assert often == pytest.approx((1 - q) ** 2 / 2000, rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["haproxy", "keepalived"])
+def test_what_holds_the_virtual_ip_costs_a_failover_when_it_crashes_like_the_balancer_itself(engine):
+    often = Prediction(classic(f"reliability.engines.{engine}={{mtbf: 2d, mttr: 5s}}"))
+    rarely = Prediction(classic(f"reliability.engines.{engine}={{mtbf: 200y, mttr: 5s}}"))
+    moved = [each.failing_over("service", each.middle())["entry"][1] * YEAR_H for each in (often, rarely)]
+    own = 365.25 / 2 * (1 - often.known["reliability.beta"].middle)
+    assert moved[0] - moved[1] == pytest.approx(own, rel=0.01)
 
 
 def test_every_figure_says_where_it_is_from():
@@ -75,6 +82,24 @@ def test_what_drills_measured_is_taken_instead_and_tagged():
     known = Prediction(classic(), measured).known["tiers.db.reliability.failover"]
     assert (known.tag, known.source) == ("measured", "run classic-1, power_cut db, 5 repeats")
     assert known.low == pytest.approx(21.7 / 3600)
+
+
+def test_what_was_measured_moves_with_the_timers_as_the_promise_does_and_says_so():
+    name = "tiers.db.reliability.failover"
+    slow, quick = classic("tiers.db.ttl=60s"), classic("tiers.db.ttl=30s")
+    measured = with_promises({name: Measured(2 / 3600, 80 / 3600, "run classic-1, n = 3")}, slow)
+    then, now = (Prediction(each).known[name] for each in (slow, quick))
+    assert then.low > 2 / 3600
+    assert then.high < 80 / 3600
+
+    assert Prediction(slow, measured).known[name].source == "run classic-1, n = 3"
+    found = Prediction(quick, measured).known[name]
+
+    assert found.low == pytest.approx(2 / 3600 * now.low / then.low)  # quicker than promised: by the same share
+    assert found.high == pytest.approx(80 / 3600 + now.high - then.high)  # slower: by as many seconds
+    assert found.tag == "measured"
+    assert found.source == "run classic-1, n = 3; moved by what the change does to the engines' delays"
+    assert Prediction(quick, measured).unavailability() < Prediction(slow, measured).unavailability()
 
 
 def test_an_agreement_is_called_what_it_is():
@@ -117,7 +142,9 @@ def test_what_is_worse_is_predicted_to_be_worse(worse):
 
 def test_few_crews_make_repairs_longer_and_enough_do_not():
     one, many = (Prediction(classic(f"reliability.repair_crews={crews}")) for crews in (1, 50))
-    assert one.middle()["reliability.hosts.mttr"] > many.middle()["reliability.hosts.mttr"]
+    longer = [each.waiting(each.middle())["reliability.hosts.mttr"] for each in (one, many)]
+    assert longer[0] > longer[1] == many.middle()["reliability.hosts.mttr"]
+    assert one.unavailability() > many.unavailability()
     assert many.unavailability() == pytest.approx(Prediction(classic()).unavailability())
 
 

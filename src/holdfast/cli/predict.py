@@ -13,7 +13,7 @@ from holdfast.cli.promised import foreseen, promised
 from holdfast.cli.service import newest, sensible, shown_path
 from holdfast.errors import MET, Problem, Refused
 from holdfast.plan import examine
-from holdfast.predict.known import Measured
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.likeliest import ORDER, likeliest
 from holdfast.predict.safety import findings
 from holdfast.predict.spread import spread
@@ -36,9 +36,9 @@ def predict(arguments: argparse.Namespace) -> int:
     changes = [parsed(text) for text in arguments.set]
     topology = sensible(arguments.topology, changes)
     records = recorded(arguments.records, arguments.runs)
-    shown = measured(records, topology)
-    found = said(topology, arguments.next_nine, arguments.set, sensible(arguments.topology) if changes else None, measured=shown,
-                 order=arguments.cut_sets or ORDER)
+    before = sensible(arguments.topology) if changes else None
+    shown = with_promises(measured(records, topology), before or topology)
+    found = said(topology, arguments.next_nine, arguments.set, before, measured=shown, order=arguments.cut_sets or ORDER)
     if arguments.years:
         found = replace(found, years=year_by_chance(Prediction(topology, shown), arguments.years))
     outages = promised(topology, foreseen(topology)) if topology.probes else []
@@ -77,8 +77,8 @@ def said(
     up to which minimal cut sets are counted."""
     prediction = Prediction(topology, measured)
     tree = prediction.tree()
-    values = prediction.middle()
-    numbers = {event.name: prediction.service.causes[event.name].down(values) for event in tree.events}
+    shares = prediction.shares("service", prediction.middle())
+    numbers = {event.name: share for event, share in zip(tree.events, shares, strict=True)}
     objective = topology.objectives.availability
     sampled = prediction.sampled("service", samples) if objective is not None else ()
     kept = sum(float(each) <= 1 - objective for each in sampled) / samples if objective is not None else None

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.predict.montecarlo import Life, numpy_or_refused
+from holdfast.predict.montecarlo import Life, all_alive, numpy_or_refused
+from holdfast.predict.ranges import as_positive, as_whole
 from holdfast.predict.tree import FaultTree
 
 FAILURE_SHARE = 0.5
@@ -27,17 +28,29 @@ class Rare:
 
 
 def rare(tree: FaultTree, lives: Sequence[Life], cycles: int, seed: int) -> Rare:
-    """The share of time down.  Raises ValueError for repairs that are not exponential, or where nothing ever fails."""
+    """The share of time down.  cycles: 2 or more.
+
+    Raises ValueError for repairs that are not exponential or take no time, where nothing ever fails, for an event with two lives,
+    and as `montecarlo.play` does for what nothing is said of.
+    """
     numpy = numpy_or_refused()
+    as_whole("cycles", cycles, 2)
+    names = [life.event for life in lives]
+    all_alive(tree, names)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]} has two lives")
     if wrong := [life.event for life in lives if life.repair.kind != "exponential"]:
         raise ValueError(f"failure biasing needs exponential repairs, and that of {wrong[0]} is not")
+    for life in lives:
+        as_positive(f"{life.event}: low_h", life.repair.low_h)
+    never = [life.event for life in lives if life.failures_per_h == 0]
     lives = [life for life in lives if life.failures_per_h > 0]
     if not lives:
         raise ValueError("nothing here ever fails")
     rng = numpy.random.default_rng(seed)
     fails = numpy.array([life.failures_per_h for life in lives])
     mends = numpy.array([1.0 / life.repair.low_h for life in lives])
-    names = [life.event for life in lives]
+    names = [life.event for life in lives] + never
     # The two halves of the ratio from cycles of their own: long ones matter for the length, rare ones for the time down.
     down = _cycles(numpy, rng, tree, names, fails, mends, cycles, biased=True)[0]
     length = _cycles(numpy, rng, tree, names, fails, mends, cycles, biased=False)[1]
@@ -49,11 +62,12 @@ def rare(tree: FaultTree, lives: Sequence[Life], cycles: int, seed: int) -> Rare
 def _cycles(
     numpy: Any, rng: Any, tree: FaultTree, names: Sequence[str], fails: Any, mends: Any, cycles: int, *, biased: bool,
 ) -> tuple[Any, Any]:
-    """(weighed hours down, hours) of each cycle."""
-    size = len(names)
+    """(weighed hours down, hours) of each cycle.  names: those of `fails` first, then what never fails."""
+    size = len(fails)
     state = numpy.zeros((cycles, size), dtype=bool)
     state[numpy.arange(cycles), rng.choice(size, cycles, p=fails / fails.sum())] = True
-    down, length = numpy.zeros(cycles), numpy.full(cycles, 1.0 / fails.sum())
+    length = numpy.full(cycles, 1.0 / fails.sum())
+    down = length * _happens(numpy, tree, names, numpy.zeros((1, size), dtype=bool))
     weight, active, seen = numpy.ones(cycles), numpy.arange(cycles), numpy.zeros(cycles, dtype=bool)
     for _ in range(MOST_STEPS):
         if not len(active):
@@ -89,5 +103,6 @@ def _biased(numpy: Any, now: Any, true: Any) -> Any:
 
 
 def _happens(numpy: Any, tree: FaultTree, names: Sequence[str], now: Any) -> Any:
-    columns = {name: now[:, index].astype(float) for index, name in enumerate(names)}
+    never = numpy.zeros(len(now))
+    columns = {name: now[:, index].astype(float) if index < now.shape[1] else never for index, name in enumerate(names)}
     return numpy.asarray(tree.probabilities(columns)) > 0.5

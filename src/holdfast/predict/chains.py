@@ -7,6 +7,8 @@ probabilities keep their digits.  Rates and times are of any one unit.
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
+from holdfast.predict.ranges import as_positive, as_share, as_whole
+
 Rates = Mapping[tuple[str, str], float]
 """(from, to) to the rate of that step."""
 
@@ -55,10 +57,13 @@ def failover_pair(
 
     The active fails and with probability `coverage` is replaced after `failover_time`, else by a person after `manual_time`; a
     standby may fail too.  Down are moving, stuck and down.  (Trivedi and Bobbio, Reliability and Availability Engineering,
-    2017, section 9.5: coverage.)
+    2017, section 9.5: coverage.)  Raises ValueError for rates below 0, times that are not above it, and less than one crew.
     """
-    both = 2 if crews >= 2 else 1
-    fails, mends = failure_rate, repair_rate
+    both = 2 if as_whole("crews", crews, 1) >= 2 else 1
+    fails, mends = as_positive("failure_rate", failure_rate, zero=True), as_positive("repair_rate", repair_rate)
+    as_share("coverage", coverage)
+    as_positive("failover_time", failover_time)
+    as_positive("manual_time", manual_time)
     return {
         ("up2", "moving"): fails * coverage, ("up2", "stuck"): fails * (1.0 - coverage), ("up2", "up1"): fails,
         ("moving", "up1"): 1.0 / failover_time, ("stuck", "up1"): 1.0 / manual_time,
@@ -73,8 +78,12 @@ FAILOVER_DOWN = ("moving", "stuck", "down")
 def repair_shop(units: int, failure_rate: float, repair_rate: float, crews: int) -> Rates:
     """`units` equal ones of which at most `crews` are repaired at a time; states "0" to str(units) count those that are down.
 
-    The machine repairman (Kleinrock, Queueing Systems 1, 1975, section 3.8).
+    The machine repairman (Kleinrock, Queueing Systems 1, 1975, section 3.8).  Raises ValueError as `failover_pair` does.
     """
+    as_whole("units", units, 1)
+    as_whole("crews", crews, 1)
+    as_positive("failure_rate", failure_rate, zero=True)
+    as_positive("repair_rate", repair_rate)
     steps = {}
     for down in range(units):
         steps[str(down), str(down + 1)] = (units - down) * failure_rate
@@ -85,8 +94,10 @@ def repair_shop(units: int, failure_rate: float, repair_rate: float, crews: int)
 def repair_time_with_crews(units: int, failure_rate: float, repair_rate: float, crews: int) -> float:
     """Mean time from a failure to the end of its repair, waiting for a crew included: by Little's law, those that are down over
     how often one fails, from the chain above."""
-    if units < 1 or crews < 1:
-        raise ValueError(f"units and crews must be 1 or more, not {units!r} and {crews!r}")
+    as_whole("units", units, 1)
+    as_whole("crews", crews, 1)
+    as_positive("failure_rate", failure_rate, zero=True)
+    as_positive("repair_rate", repair_rate)
     if crews >= units or failure_rate == 0.0:
         return 1.0 / repair_rate
     share = steady_state(repair_shop(units, failure_rate, repair_rate, crews))
@@ -98,6 +109,9 @@ def latent(failure_rate: float, unnoticed: float, test_interval: float) -> float
     """The share of time for which a standby is dead and nobody knows: it fails so at rate failure_rate x unnoticed, and each test
     finds it.  With one every `test_interval` it stays unfound for half of that on average (IEC 61508-6, annex B: l T / 2).
     """
+    as_positive("failure_rate", failure_rate, zero=True)
+    as_share("unnoticed", unnoticed)
+    as_positive("test_interval", test_interval, zero=True)
     if failure_rate * unnoticed == 0.0 or test_interval == 0.0:
         return 0.0
     share = steady_state({("good", "dead"): failure_rate * unnoticed, ("dead", "good"): 2.0 / test_interval})

@@ -29,7 +29,7 @@ def played(
     changes: (year, hour) of each row, a change to down and one to up in turn within a year.
     """
     if solved.constant is not None:
-        return numpy.full(years, year_h if solved.constant else 0.0), numpy.zeros(years)
+        return numpy.full(years, year_h * solved.constant), numpy.full(years, float(solved.constant))
     each = [len(row) for row, _ in changes]
     year = numpy.concatenate([row for row, _ in changes]) if changes else numpy.empty(0, numpy.int64)
     at = numpy.concatenate([row for _, row in changes]) if changes else numpy.empty(0)

@@ -27,7 +27,9 @@ class Formula:
 
 
 def formula_of(top: Node) -> Formula:
-    """Raises ValueError where two events of one name differ."""
+    """Raises ValueError where two events of one name differ, for a gate below itself, and for what is no gate and no event."""
+    if not isinstance(top, Event | Gate):
+        raise ValueError(f"the top of a tree must be an Event or a gate, not {top!r}")
     gates, events = _collected(top)
     made = Formula(events=list(events.values()))
     number = {name: index for index, name in enumerate(events)}
@@ -51,6 +53,7 @@ def _collected(top: Node) -> tuple[list[Gate], dict[str, Event]]:
     gates: list[Gate] = []
     events: dict[str, Event] = {}
     done: set[int] = set()
+    above: set[int] = set()
     stack: list[tuple[Node, bool]] = [(top, False)]
     while stack:
         node, left = stack.pop()
@@ -59,8 +62,12 @@ def _collected(top: Node) -> tuple[list[Gate], dict[str, Event]]:
                 raise ValueError(f"two different events are both named {node.name!r}")
         elif left:
             gates.append(node)
+            above.discard(id(node))
+        elif id(node) in above:
+            raise ValueError(f"a gate ({node.kind}) stands below itself; a tree has no way back up")
         elif id(node) not in done:
             done.add(id(node))
+            above.add(id(node))
             stack.append((node, True))
             stack.extend((each, False) for each in reversed(node.inputs))
     return gates, events

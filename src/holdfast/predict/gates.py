@@ -4,7 +4,7 @@ Gates are plain data and may be shared: the same object under two gates is one t
 same name are the same event, and must agree.  Rates are per any unit of time, as long as it is the same one in a tree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -47,49 +47,66 @@ class Event:
 @dataclass(frozen=True, slots=True, eq=False)
 class Gate:
     """`kind` of `inputs`: it has happened when at least `needed` of them have (`and` all, `or` one), when the one has not
-    (`not`), or when an odd number has (`xor`)."""
+    (`not`), or when an odd number has (`xor`).  `And`, `Or`, `AtLeast`, `Not` and `Xor` make them.  Raises ValueError for
+    another kind, for inputs that are too few or no nodes, and for a number outside of 1 to the number of inputs."""
 
     kind: str
     inputs: tuple["Node", ...]
     needed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.kind not in LEAST:
+            raise ValueError(f"a gate must be one of {', '.join(LEAST)}, not {self.kind!r}")
+        word, least = LEAST[self.kind]
+        object.__setattr__(self, "inputs", _inputs(word, self.inputs, least))
+        if self.kind == "not" and len(self.inputs) != 1:
+            raise ValueError(f"Not needs one input, not {len(self.inputs)}")
+        if self.kind == "atleast":
+            count, needed = len(self.inputs), self.needed
+            if isinstance(needed, bool) or not isinstance(needed, int) or not 1 <= needed <= count:
+                raise ValueError(f"AtLeast needs a whole number from 1 to its {count} inputs, not {needed!r}")
+
 
 Node = Event | Gate
 
+LEAST: Mapping[str, tuple[str, int]] = {
+    "and": ("And", 1), "or": ("Or", 1), "atleast": ("AtLeast", 1), "not": ("Not", 1), "xor": ("Xor", 2),
+}
+"""Kind of a gate to the word for it and the fewest inputs that it takes."""
 
-def _inputs(kind: str, inputs: Iterable[Node], least: int = 1) -> tuple[Node, ...]:
+
+def _inputs(word: str, inputs: Iterable[Node], least: int) -> tuple[Node, ...]:
+    if not isinstance(inputs, Iterable) or isinstance(inputs, str):
+        raise ValueError(f"the inputs of {word} must be Events and gates, not {inputs!r}")
     found = tuple(inputs)
     for each in found:
         if not isinstance(each, Event | Gate):
-            raise ValueError(f"an input of {kind} must be an Event or a gate, not {each!r}")
+            raise ValueError(f"an input of {word} must be an Event or a gate, not {each!r}")
     if len(found) < least:
-        raise ValueError(f"{kind} needs {least} input{'s'[: least - 1]} or more, not {len(found)}")
+        raise ValueError(f"{word} needs {least} input{'s'[: least - 1]} or more, not {len(found)}")
     return found
 
 
 def And(*inputs: Node) -> Gate:
     """Happens when all inputs have."""
-    return Gate("and", _inputs("And", inputs))
+    return Gate("and", inputs)
 
 
 def Or(*inputs: Node) -> Gate:
     """Happens when any input has."""
-    return Gate("or", _inputs("Or", inputs))
+    return Gate("or", inputs)
 
 
 def AtLeast(needed: int, *inputs: Node) -> Gate:
     """Happens when `needed` or more of the inputs have: a 2-of-3 quorum is lost by `AtLeast(2, a, b, c)`.  1 <= needed <= n."""
-    found = _inputs("AtLeast", inputs)
-    if not 1 <= needed <= len(found):
-        raise ValueError(f"AtLeast needs a number from 1 to its {len(found)} inputs, not {needed!r}")
-    return Gate("atleast", found, needed)
+    return Gate("atleast", inputs, needed)
 
 
 def Not(input_: Node) -> Gate:
     """Happens when the input has not.  A tree with it may be one in which a repair causes a failure."""
-    return Gate("not", _inputs("Not", (input_,)))
+    return Gate("not", (input_,))
 
 
 def Xor(*inputs: Node) -> Gate:
     """Happens when an odd number of inputs has."""
-    return Gate("xor", _inputs("Xor", inputs, 2))
+    return Gate("xor", inputs)

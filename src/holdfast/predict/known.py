@@ -5,7 +5,7 @@ Every figure is a range, read as the 5 % and 95 % points of a lognormal distribu
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Literal
 
@@ -15,6 +15,8 @@ from holdfast.topology.model import Pool, Rate, Topology
 Tag = Literal["declared", "default", "measured"]
 
 DEAN = "J. Dean, typical first year of a new cluster of about 1,800 machines"
+LEAST_H = 1e-3 / 3600
+"""A figure of nothing has no logarithm."""
 OURS = "assumption of holdfast, without a published figure: declare your own"
 
 
@@ -36,11 +38,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure from drills, to be taken instead: its range in hours or as a share, and the record that shows it."""
+    """A figure from drills, to be taken instead: its range in hours or as a share, and the record that shows it.
+
+    promised: of a failover time, the range that the engines' own delays added up to where it was measured, in hours.
+    """
 
     low: float
     high: float
     source: str
+    promised: tuple[float, float] | None = None
 
 
 # Name to (low, high, source).  Hours, or shares.
@@ -133,13 +139,46 @@ class Book:
         return self._add(default(f"{path}.mtbf", f"{of}.mtbf")), how_long
 
     def failover(self, tier: str) -> str:
-        """How long the tier takes to fail over: declared, else what its engine's own timers and work add up to."""
-        name = f"tiers.{tier}.reliability.failover"
+        """How long the tier takes to fail over: declared, else what its engine's own timers and work add up to.  What was
+        measured is moved by what a change since does to that sum."""
+        name = failover_name(tier)
         pool = self.topology.tiers[tier].reliability or Pool()
         if pool.failover:
             return self._declared(name, *_hours(pool.failover))
-        low_s, high_s, source = failover_s(self.topology, tier)
-        return self._add(Known(name=name, low=max(low_s, 1e-3) / 3600, high=max(high_s, 1e-3) / 3600, source=source))
+        (low, high), source = promised_h(self.topology, tier)
+        found = self._measured.get(name)
+        if found is not None and found.promised is not None and found.promised != (low, high):
+            moved = sorted((_moved(found.low, found.promised[0], low), _moved(found.high, found.promised[1], high)))
+            source = f"{found.source}; moved by what the change does to the engines' delays"
+            self.known.setdefault(name, Known(name=name, low=moved[0], high=moved[1], tag="measured", source=source))
+            return name
+        return self._add(Known(name=name, low=low, high=high, source=source))
+
+
+def _moved(measured: float, then: float, now: float) -> float:
+    """By as many seconds as the promise where it was no less than that, else by the same share, so that time is left."""
+    return measured + now - then if measured >= then else measured * now / then
+
+
+def failover_name(tier: str) -> str:
+    return f"tiers.{tier}.reliability.failover"
+
+
+def promised_h(topology: Topology, tier: str) -> tuple[tuple[float, float], str]:
+    """(range in hours, source) of `failover_s`."""
+    low_s, high_s, source = failover_s(topology, tier)
+    return (max(low_s / 3600, LEAST_H), max(high_s / 3600, LEAST_H)), source
+
+
+def with_promises(measured: Mapping[str, Measured], drilled: Topology) -> dict[str, Measured]:
+    """The same figures, failover times with what the engines promise in the topology that was drilled: `Book.failover` then knows
+    what a change of a timer does to them.  What has one already keeps it."""
+    found = dict(measured)
+    for tier in drilled.tiers:
+        name = failover_name(tier)
+        if name in found and found[name].promised is None:
+            found[name] = replace(found[name], promised=promised_h(drilled, tier)[0])
+    return found
 
 
 def failover_s(topology: Topology, tier: str) -> tuple[float, float, str]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from holdfast.errors import Problem, Refused
 from holdfast.predict import sampling
 from holdfast.predict.formulas import YEAR_H
+from holdfast.predict.ranges import as_positive, as_whole
 from holdfast.predict.tree import FaultTree
 
 BATCH = 4000
@@ -23,14 +24,26 @@ WORTH_COMPILING = 500_000
 52,000 (`make bench-predict`)."""
 
 
+KINDS = ("exponential", "fixed", "lognormal", "uniform")
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
     """How long something stays down, in hours.  exponential: low = high = the mean.  fixed: low = high.  lognormal: low and high
-    are the 5 % and 95 % points.  uniform: from low to high."""
+    are the 5 % and 95 % points.  uniform: from low to high.  Raises ValueError for another kind, and for times out of range."""
 
     kind: Literal["exponential", "fixed", "lognormal", "uniform"]
     low_h: float
     high_h: float
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        as_positive("low_h", self.low_h, zero=self.kind != "lognormal")
+        if as_positive("high_h", self.high_h, zero=True) < self.low_h:
+            raise ValueError(f"high_h must be low_h = {self.low_h!r} or more, not {self.high_h!r}")
+        if self.kind in ("exponential", "fixed") and self.low_h != self.high_h:
+            raise ValueError(f"{self.kind}: high_h must be low_h = {self.low_h!r}, not {self.high_h!r}")
 
     def draw(self, rng: Any, count: int) -> Any:
         if self.kind == "exponential":
@@ -44,21 +57,35 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """What one event of the tree does: it fails at random, `failures_per_h` while it works, and is repaired."""
+    """What one event of the tree does: it fails at random, `failures_per_h` while it works, and is repaired.
+
+    Raises ValueError for a rate below 0.
+    """
 
     event: str
     failures_per_h: float
     repair: Repair
 
+    def __post_init__(self) -> None:
+        as_positive(f"{self.event}: failures_per_h", self.failures_per_h, zero=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Events that are down on purpose: every `every_h`, the first time after `first_h`, for `length_h` each."""
+    """Events that are down on purpose: every `every_h`, the first time after `first_h`, for `length_h` each.
+
+    Raises ValueError unless every_h > 0, length_h > 0 and first_h >= 0.
+    """
 
     events: tuple[str, ...]
     every_h: float
     length_h: float
     first_h: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_positive("every_h", self.every_h)
+        as_positive("length_h", self.length_h)
+        as_positive("first_h", self.first_h, zero=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,24 +126,26 @@ def play(
     tree: FaultTree, lives: Sequence[Life], years: int, seed: int, windows: Sequence[Window] = (), year_h: float = YEAR_H,
     compile: bool | None = None,
 ) -> Played:
-    """So many years of the tree.  Events without a life keep to what their probability says only if it is 0 or 1.
+    """So many years of the tree.  An event without a life never changes by itself: what stands in a window goes down and up with
+    it, and one of probability 0 or 1 is always up or always down.
 
     compile: by numba; if not given, where it is installed and `years` make it worth while.  The same seed plays the same years.
 
-    Raises ValueError for a life or window of an unknown event, and Refused where numpy is missing.
+    Raises ValueError for a life or window of an unknown event, for events of which nothing says when they fail, and for years
+    that are not above 0; Refused where numpy is missing.
     """
     numpy = numpy_or_refused()
-    known = {event.name for event in tree.events}
-    for name in [life.event for life in lives] + [event for window in windows for event in window.events]:
-        if name not in known:
-            raise ValueError(f"there is no event {name!r} in this tree")
+    as_whole("years", years, 1)
+    as_positive("year_h", year_h)
+    all_alive(tree, [life.event for life in lives] + [event for window in windows for event in window.events])
     if compile is None:
         compile = years >= WORTH_COMPILING and sampling.has_numba()
     elif compile and not sampling.has_numba():
         raise Refused(Problem("numba is not installed", "holdfast.predict.montecarlo", "pip install 'holdfast[numba]'"))
     rng = numpy.random.default_rng(seed)
     sizes = [min(BATCH, years - start) for start in range(0, years, BATCH)]
-    drawn = (_drawn(numpy, rng, lives, windows, size, year_h) for size in sizes)
+    lasting = _begins_down(tree, lives, windows)
+    drawn = (_drawn(numpy, rng, lives, windows, size, year_h, lasting) for size in sizes)
     if compile:
         walk = _compiled(tree, lives, windows, year_h)
         with ThreadPoolExecutor(1, "holdfast-years") as beside:  # walks one batch while the next one is drawn
@@ -132,12 +161,40 @@ def play(
     return Played(down_h=numpy.concatenate(down), outages=numpy.concatenate(outages), year_h=year_h)
 
 
+def all_alive(tree: FaultTree, changing: Sequence[str]) -> None:
+    """Raises ValueError where an event that changes is none of the tree's, or where one that does not is neither always up nor
+    always down: a probability alone says not how often, nor for how long."""
+    known = {event.name: event.probability for event in tree.events}
+    for name in changing:
+        if name not in known:
+            raise ValueError(f"there is no event {name!r} in this tree")
+    if unsaid := [name for name, probability in known.items() if 0.0 < probability < 1.0 and name not in changing]:
+        raise ValueError(
+            f"nothing says when {', '.join(unsaid)} fail{'s' * (len(unsaid) == 1)}: a probability has no time; "
+            "give it a life, with failures_per_h and a repair"
+        )
+
+
+def _begins_down(tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window]) -> bool:
+    """Whether the top has happened while all that changes is well."""
+    well = {name: 0.0 for names in _owners(lives, windows) for name in names}
+    return tree.probability(well) > 0.5
+
+
+def _owners(lives: Sequence[Life], windows: Sequence[Window]) -> list[tuple[str, ...]]:
+    """The events that each life and each window changes."""
+    return [(life.event,) for life in lives] + [window.events for window in windows]
+
+
 def _drawn(
-    numpy: Any, rng: Any, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float,
+    numpy: Any, rng: Any, lives: Sequence[Life], windows: Sequence[Window], years: int, year_h: float, lasting: bool,
 ) -> list[tuple[Any, Any]]:
-    """(years, hours) of the changes of each life and each window."""
+    """(years, hours) of the changes of each life and each window, and, where the time around them counts as well, of a change of
+    nothing at both ends of each year."""
     changes = [_changes(numpy, rng, life, years, year_h) for life in lives]
-    return changes + [_planned(numpy, window, years, year_h) for window in windows]
+    changes += [_planned(numpy, window, years, year_h) for window in windows]
+    ends = years if lasting else 0
+    return [*changes, (numpy.tile(numpy.arange(ends), 2), numpy.repeat([0.0, year_h], ends))]
 
 
 def _batch(
@@ -164,7 +221,7 @@ def _compiled(
     from holdfast.predict import compiled
 
     number = {event.name: index for index, event in enumerate(tree.events)}
-    owners = [(number[life.event],) for life in lives] + [tuple(number[each] for each in window.events) for window in windows]
+    owners = [tuple(number[each] for each in names) for names in (*_owners(lives, windows), ())]
     owned = {event for events in owners for event in events}
     states = [probability > 0.5 and event not in owned for event, probability in enumerate(tree.numbers())]
     return partial(compiled.played, tree.solved, states, owners, year_h)
@@ -197,7 +254,8 @@ def _planned(numpy: Any, window: Window, years: int, year_h: float) -> tuple[Any
 
 def _down(numpy: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[Window], who: Any) -> Any:
     """After each change, whether the top has happened.  A change flips one bit, so states are running exclusive ors."""
-    count = len(lives) + len(windows)
+    owners = _owners(lives, windows)
+    count = len(owners) + 1
     words = []
     for first in range(0, count, 64):
         inside = (who >= first) & (who < first + 64)
@@ -207,13 +265,12 @@ def _down(numpy: Any, tree: FaultTree, lives: Sequence[Life], windows: Sequence[
     label = words[0] if len(words) == 1 else numpy.bitwise_xor.accumulate(keys[who])
     first_at, back = _different(numpy, label)
     columns: dict[str, Any] = {}
-    owners = [(life.event,) for life in lives] + [window.events for window in windows]
     for index, names in enumerate(owners):
         bit = (words[index // 64][first_at] >> numpy.uint64(index % 64)) & numpy.uint64(1)
         for name in names:
             columns[name] = numpy.maximum(columns.get(name, 0.0), bit.astype(float))
     if not columns:
-        return numpy.zeros(len(who), dtype=bool)
+        return numpy.full(len(who), tree.probability() > 0.5)
     return (numpy.asarray(tree.probabilities(columns)) > 0.5)[back]
 
 

@@ -4,7 +4,9 @@ Erlang's delay formula (A. K. Erlang, 1917; Kleinrock, Queueing Systems 1, 1975,
 service times exponential, one line.  Real traffic comes in bursts, so real waits are longer, not shorter.
 """
 
-from math import inf, isfinite
+from math import inf
+
+from holdfast.predict.ranges import as_positive, as_whole
 
 
 def erlang_b(servers: int, offered: float) -> float:
@@ -12,8 +14,8 @@ def erlang_b(servers: int, offered: float) -> float:
 
     By the recursion B(n) = a B(n-1) / (n + a B(n-1)), which never overflows.  Raises ValueError outside of servers >= 0, a >= 0.
     """
-    if servers < 0 or not isfinite(offered) or offered < 0:
-        raise ValueError(f"servers and offered must be 0 or more, not {servers!r} and {offered!r}")
+    as_whole("servers", servers)
+    as_positive("offered", offered, zero=True)
     busy = 1.0
     for number in range(1, servers + 1):
         busy = offered * busy / (number + offered * busy)
@@ -21,7 +23,12 @@ def erlang_b(servers: int, offered: float) -> float:
 
 
 def erlang_c(servers: int, offered: float) -> float:
-    """The probability that a request has to wait; 1 where more is offered than the servers can do."""
+    """The probability that a request has to wait; 1 where more is offered than the servers can do.
+
+    C = B / (1 - a / n (1 - B)) (Kleinrock, section 3.5).  Raises ValueError as `erlang_b` does.
+    """
+    as_whole("servers", servers)
+    as_positive("offered", offered, zero=True)
     if offered >= servers:
         return 1.0
     busy = erlang_b(servers, offered)
@@ -33,7 +40,8 @@ def mean_wait(servers: int, arrivals: float, per_server: float) -> float:
 
     Infinite where the servers cannot keep up.  Raises ValueError for negative numbers and a capacity of 0.
     """
-    if per_server <= 0 or arrivals < 0:
-        raise ValueError(f"arrivals must be 0 or more and per_server above 0, not {arrivals!r} and {per_server!r}")
+    as_whole("servers", servers)
+    as_positive("arrivals", arrivals, zero=True)
+    as_positive("per_server", per_server)
     spare = servers * per_server - arrivals
     return inf if spare <= 0 else erlang_c(servers, arrivals / per_server) / spare

@@ -53,6 +53,18 @@ def normals(seed: int, count: int, name: str) -> Sequence[float]:
     return [rng.gauss() for _ in range(count)]
 
 
+def no_probability(column: Sequence[float]) -> float | None:
+    """The first of them that does not lie between 0 and 1, if any."""
+    if not has_numpy():
+        return next((float(each) for each in column if not 0.0 <= each <= 1.0), None)
+    import numpy
+
+    found = numpy.asarray(column)
+    if not found.size or (found.min() >= 0.0 and found.max() <= 1.0):  # not so for what is no number
+        return None
+    return float(found[~((found >= 0.0) & (found <= 1.0))][0])
+
+
 def probabilities(solved: Solved, columns: Mapping[int, Sequence[float]], rest: Sequence[float], count: int) -> Sequence[float]:
     """The top's probability at each of `count` points.  columns: event number to its probability at each point; the other events
     keep those of `rest`."""

@@ -46,8 +46,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A tier that fails over.  own: causes of one instance alone.  weight: of the requests, which part is lost meanwhile:
-    all where one instance leads, one in `size` where all serve."""
+    """A tier that fails over.  own: causes of one instance alone, and of what it serves nobody without.  weight: of the requests,
+    which part is lost meanwhile: all where one instance leads, one in `size` where all serve."""
 
     tier: str
     size: int
@@ -246,6 +246,8 @@ def _pool(building: _Building, tier: str) -> Pool | None:
     size = declared.replicas
     building.down(instance)
     names = [instance.name, f"host {instance.host}", f"zone {instance.zone}"]
+    for lodger in building.derived(tier):  # a virtual IP moves, and a balancer asks elsewhere, without these as well
+        names += [each.name for each in topology.instances_of(lodger) if each.host == instance.host]
     alone: Callable[[str, str], str] = lambda key, of: book.share(f"reliability.{key}", getattr(said, key, None), of)  # noqa: E731
     uncovered = (
         _uncovered(book, f"tiers.{tier}.reliability", pool.coverage)

@@ -9,7 +9,7 @@ from holdfast.predict.crossing import toggling
 from holdfast.predict.cutsets import Cuts
 from holdfast.predict.formula import coherent_terms, formula_of
 from holdfast.predict.gates import Event, Node
-from holdfast.predict.sampling import probabilities
+from holdfast.predict.sampling import no_probability, probabilities
 
 Changes = Mapping[str, float]
 """Event to the probability that is to be taken instead of its own."""
@@ -99,7 +99,7 @@ class FaultTree:
         """The top's probability at many points at once, as long as the sequences: event to its probability at each.
 
         The events that are not named keep their own.  With numpy 10,000 points cost little more than 100; without it, each is
-        evaluated alone.  Raises ValueError where lengths differ or an event is unknown.
+        evaluated alone.  Raises ValueError where lengths differ, an event is unknown or a sample is no probability.
         """
         lengths = {len(column) for column in samples.values()}
         if len(lengths) != 1:
@@ -107,6 +107,8 @@ class FaultTree:
         for name in samples:
             if name not in self._number:
                 raise ValueError(f"there is no event {name!r} in this tree")
+            if (wrong := no_probability(samples[name])) is not None:
+                raise ValueError(f"{name}: probability must lie between 0 and 1, not {wrong!r}")
         columns = {self._number[name]: column for name, column in samples.items()}
         return probabilities(self._solved, columns, self._probabilities, lengths.pop())
 

@@ -13,8 +13,7 @@ from typing import Any
 from holdfast.engines.catalogue import ENGINES
 from holdfast.errors import Problem
 from holdfast.predict.formulas import YEAR_H
-from holdfast.predict.known import Measured
-from holdfast.predict.service import needed
+from holdfast.predict.known import Measured, with_promises
 from holdfast.predict.yearly import Prediction
 from holdfast.quantities import written_seconds
 from holdfast.topology.model import Topology
@@ -45,7 +44,11 @@ def gains(
     path: str = "service",
     measured: Mapping[str, Measured] | None = None,
 ) -> tuple[Gain, ...]:
-    """Every single change, the largest gain first; a change for the worse has a negative one and stands last."""
+    """Every single change, the largest gain first; a change for the worse has a negative one and stands last.
+
+    measured: by drills; without a promise of its own, taken for measured of this topology.
+    """
+    measured = with_promises(measured or {}, topology)
     prediction = Prediction(topology, measured)
     before = _minutes(prediction.unavailability(path))
     found = []
@@ -166,15 +169,42 @@ def _beside(name: str, middle: Mapping[str, Any]) -> dict[str, float]:
 
 
 def worse_than_one(prediction: Prediction) -> Iterator[tuple[str, float, float]]:
-    """(tier, minutes a year with its spare instances, with one alone), where failing over costs more than it saves."""
-    values = prediction.middle()
-    moving = prediction.failing_over("service", values)
-    for tier, pool in prediction.service.pools.items():
-        if needed(prediction.topology, tier) > 1:
+    """(tier, minutes a year as it is, with no more instances than it needs), where the spare ones cost more than they save: by
+    failing over, and by the common causes that there are of two and more.  Both are totals of the service."""
+    topology, values = prediction.topology, prediction.middle()
+    for tier in prediction.service.pools:
+        if not _may_be_worse(prediction, tier, values):
             continue
-        up = 1.0
-        for cause in pool.own:
-            up *= 1.0 - cause.down(values)
-        together = (1.0 - up) ** pool.size + moving[tier][0]
-        if together > 1.0 - up:
-            yield tier, _minutes(together), _minutes(1.0 - up)
+        apart = _apart(topology, tier)
+        few = _few(apart, tier, prediction.service.needs[tier])
+        now, then = (Prediction(each, prediction.measured).unavailability() for each in (apart, few))
+        if then < now:
+            yield tier, _minutes(now), _minutes(then)
+
+
+def _may_be_worse(prediction: Prediction, tier: str, values: Mapping[str, float]) -> bool:
+    """Whether what goes with the spare instances is at least half of what the others then cost with their hosts and programs: all
+    else is more than a tree of its own is worth."""
+    causes, pool = prediction.service.causes, prediction.service.pools[tier]
+    values = prediction.waiting(values)
+    borne = {f"tier:{tier}", *(f"tier:{each}" for each in prediction.topology.tiers if prediction.topology.bearer(each) == tier)}
+    saved, _ = prediction.failing_over("service", prediction.middle())[tier]
+    saved += sum(cause.down(values) for cause in causes.values() if borne & set(cause.where))
+    alone = sum(cause.down(values) for cause in pool.own if not cause.name.startswith("zone "))
+    return saved > prediction.service.needs[tier] * alone / 2
+
+
+def _few(topology: Topology, tier: str, replicas: int) -> Topology:
+    """With one alone there is nowhere for a virtual IP to go, and nothing that moves it."""
+    found = _with_tier(topology, tier, replicas=replicas)
+    if replicas > 1 or not topology.tiers[tier].vips:
+        return found
+    found = _with_tier(found, tier, vip=None, second_vip=None)
+    return replace(found, tiers={name: each for name, each in found.tiers.items() if name != f"{tier}-vip"})
+
+
+def _apart(topology: Topology, tier: str) -> Topology:
+    """The same with hosts of their own for other tiers on this one's, whose numbers then stay as they are."""
+    guests = [each for each, other in topology.tiers.items() if other.on == tier and topology.bearer(each) != tier]
+    tiers = {each: other.model_copy(update={"on": None}) if each in guests else other for each, other in topology.tiers.items()}
+    return replace(topology, tiers=tiers) if guests else topology

@@ -2,7 +2,7 @@
 
 A year has 365.25 days.  Failing over is downtime: per pool lambda x coverage x failover time + lambda x (1 - coverage) x
 manual time, while the others are up; it agrees with the Markov chain of `chains.failover_pair` (Trivedi and Bobbio, 2017,
-section 9.5).
+section 9.5).  Where repair crews are few, what is broken comes from the chain of all hosts (`crews`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.predict import sampling, solve
-from holdfast.predict.chains import repair_time_with_crews
+from holdfast.predict.crews import Line
 from holdfast.predict.formulas import YEAR_H
 from holdfast.predict.known import Book, Known, Measured
-from holdfast.predict.service import Path, Pool, Service, Values, service_of
+from holdfast.predict.service import Cause, Path, Pool, Service, Values, service_of
 from holdfast.predict.tree import FaultTree
 from holdfast.topology.model import Topology
 
@@ -25,28 +25,23 @@ class Prediction:
     """Of one topology.  Trees are solved once, when first asked for; figures are evaluated as often as one likes."""
 
     def __init__(self, topology: Topology, measured: Mapping[str, Measured] | None = None) -> None:
-        self.service: Service = service_of(topology, Book(topology, measured or {}))
+        self.measured = measured or {}
+        self.service: Service = service_of(topology, Book(topology, self.measured))
         self.known: Mapping[str, Known] = self.service.book.known
         self._trees: dict[str, FaultTree] = {}
+        self._line = _line(self.service)
 
     @property
     def topology(self) -> Topology:
         return self.service.topology
 
     def middle(self) -> dict[str, float]:
-        """Every figure at its middle, repairs with waiting for a crew."""
-        return self._with_crews({name: known.middle for name, known in self.known.items()})
+        """Every figure at its middle.  What they mean where hosts wait for a crew, `waiting` says."""
+        return {name: known.middle for name, known in self.known.items()}
 
-    def _with_crews(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Where crews are few, a host's repair takes as long as the chain of all hosts with so many crews says."""
-        crews = self.topology.reliability.repair_crews
-        name, often = "reliability.hosts.mttr", "reliability.hosts.mtbf"
-        if crews is None or name not in values or often not in values:
-            return values
-        hosts = len({instance.host for instance in self.topology.instances})
-        middle = [self.known[each].middle for each in (often, name)]
-        slower = repair_time_with_crews(hosts, 1.0 / middle[0], 1.0 / middle[1], crews) / middle[1]
-        return {**values, name: values[name] * slower}
+    def waiting(self, values: Values) -> Values:
+        """The same figures with the time that a host waits for a crew in its repair, where crews are few."""
+        return values if self._line is None else self._line.waiting(values)
 
     def path(self, name: str = "service") -> Path:
         return next(path for path in self.service.paths if path.name == name)
@@ -60,15 +55,35 @@ class Prediction:
         """Tier to (share of the year, outages per hour) of its failing over.  A part of the requests counts as that part of
         the time, and as no outage of its own."""
         pools = [self.service.pools[tier] for tier in self.path(path).tiers if tier in self.service.pools]
-        return {pool.tier: _moving(pool, values) for pool in pools}
+        values = self.waiting(values)
+        return {pool.tier: moving_of(pool, values) for pool in pools}
+
+    def shares(self, path: str, values: Values) -> list[float]:
+        """Of each event of the path's tree, the share of time for which it is so, waiting for a crew included."""
+        values = self.waiting(values)
+        return [self.service.causes[event.name].down(values) for event in self.tree(path).events]
 
     def unavailability(self, path: str = "service", values: Values | None = None) -> float:
         """The share of time without service."""
         values = values or self.middle()
-        tree = self.tree(path)
-        numbers = [self.service.causes[event.name].down(values) for event in tree.events]
         moving = sum(share for share, _ in self.failing_over(path, values).values())
-        return min(1.0, solve.probability(tree.solved, numbers) + moving)
+        return min(1.0, self.broken(path, values) + moving)
+
+    def broken(self, path: str, values: Values) -> float:
+        """The share of time for which too much is broken, without failing over."""
+        tree, numbers = self.tree(path), self.shares(path, values)
+        if self._line is not None:
+            return float(self._line.probability(tree, numbers, values))
+        return solve.probability(tree.solved, numbers)
+
+    def breaks(self, path: str, values: Values) -> float:
+        """How often an hour that begins, by the events' importances (`FaultTree.frequency`)."""
+        tree, numbers = self.tree(path), self.shares(path, values)
+        rates = [self.service.causes[event.name].rate(values) for event in tree.events]
+        if self._line is not None:
+            return self._line.frequency(tree, numbers, rates, values)
+        slopes = solve.derivatives(tree.solved, numbers)[1]
+        return sum(slope * rate * (1.0 - q) for slope, rate, q in zip(slopes, rates, numbers, strict=True))
 
     def sampled(self, path: str = "service", count: int = SAMPLES, seed: int = SEED) -> Sequence[float]:
         """Unavailabilities at `count` draws of every figure.  Things of one kind share their draw: what is not known is the
@@ -86,14 +101,13 @@ class Prediction:
         for name, known in self.known.items():
             if known.unit == "share":
                 drawn[name] = _capped(drawn[name])
-        drawn = self._with_crews(drawn) if sampling.has_numpy() else drawn
         if sampling.has_numpy():
             return self._sampled(path, drawn, count)
         rows = [
             {name: (column if isinstance(column, float) else column[index]) for name, column in drawn.items()}
             for index in range(count)
         ]
-        return [self.unavailability(path, self._with_crews(row)) for row in rows]
+        return [self.unavailability(path, row) for row in rows]
 
     def _sampled(self, path: str, drawn: Values, count: int) -> Sequence[float]:
         import numpy
@@ -102,32 +116,52 @@ class Prediction:
         columns: dict[int, Any] = {}
         rest = [0.0] * len(tree.events)
         made: dict[tuple[str, str, Any], Any] = {}
+        longer = self.waiting(drawn)
         for index, event in enumerate(tree.events):
             cause = self.service.causes[event.name]
             key = (cause.often, cause.long, cause.share)
             if key not in made:
-                made[key] = cause.down(drawn)
+                made[key] = cause.down(longer)
             if isinstance(made[key], numpy.ndarray):
                 columns[index] = made[key]
             else:
                 rest[index] = made[key]
-        total = numpy.asarray(sampling.probabilities(tree.solved, columns, rest, count))
+        if self._line is not None:
+            events = [columns.get(index, each) for index, each in enumerate(rest)]
+            total: Any = numpy.empty(count)
+            for start in range(0, count, sampling.BLOCK):
+                block = slice(start, start + sampling.BLOCK)
+                figures = {name: value if isinstance(value, float) else value[block] for name, value in drawn.items()}
+                here = [each if isinstance(each, float) else each[block] for each in events]
+                total[block] = self._line.probability(tree, here, figures)
+        else:
+            total = numpy.asarray(sampling.probabilities(tree.solved, columns, rest, count))
         for share, _ in self.failing_over(path, drawn).values():
             total = total + share
         return numpy.minimum(total, 1.0)  # type: ignore[no-any-return]
 
     def swings(self, path: str = "service") -> list[tuple[str, float, float]]:
         """(figure, minutes a year at its low end, at its high end) with all others at their middle, the widest first."""
-        plain = {name: known.middle for name, known in self.known.items()}
+        plain = self.middle()
         found = []
         for name, known in self.known.items():
             if known.low < known.high:
                 both = [
-                    self.unavailability(path, self._with_crews({**plain, name: end})) * YEAR_H * 60
+                    self.unavailability(path, {**plain, name: end}) * YEAR_H * 60
                     for end in (known.low, known.high)
                 ]
                 found.append((name, both[0], both[1]))
         return sorted(found, key=lambda each: -abs(each[2] - each[1]))
+
+
+def _line(service: Service) -> Line | None:
+    """None where no host waits: with a crew each, or where the share of time for which one is down is said, with its waiting."""
+    crews, often, long = service.topology.reliability.repair_crews, "reliability.hosts.mtbf", "reliability.hosts.mttr"
+    names = list(dict.fromkeys(instance.host for instance in service.topology.instances))
+    if crews is None or crews >= len(names) or not {often, long} <= service.book.known.keys():
+        return None
+    hosts = [service.causes.get(f"host {name}", Cause(name=f"host {name}", often=often, long=long)) for name in names]
+    return Line(hosts, often, long, crews)
 
 
 def _capped(column: Any) -> Any:
@@ -142,7 +176,8 @@ def _capped(column: Any) -> Any:
     return [min(each, most) for each in column]
 
 
-def _moving(pool: Pool, values: Values) -> tuple[Any, Any]:
+def moving_of(pool: Pool, values: Values) -> tuple[Any, Any]:
+    """(share of the year, outages per hour) of one tier's failing over."""
     rate, up = 0.0, 1.0
     for cause in pool.own:
         rate = rate + cause.rate(values)
@@ -179,16 +214,11 @@ class Outlook:
 
 def outlook(prediction: Prediction, path: str = "service", samples: int = SAMPLES, seed: int = SEED) -> Outlook:
     values = prediction.middle()
-    tree = prediction.tree(path)
-    causes = [prediction.service.causes[event.name] for event in tree.events]
-    numbers = [cause.down(values) for cause in causes]
-    total, slopes = solve.derivatives(tree.solved, numbers)
-    often = sum(slope * cause.rate(values) * (1.0 - q) for slope, cause, q in zip(slopes, causes, numbers, strict=True))
     moving = prediction.failing_over(path, values)
-    often += sum(times for _, times in moving.values())
+    often = prediction.breaks(path, values) + sum(times for _, times in moving.values())
     shares = {tier: share for tier, (share, _) in moving.items()}
     partial = sum(share for tier, share in shares.items() if prediction.service.pools[tier].weight < 1.0)
-    down = min(1.0, total + sum(shares.values()))
+    down = min(1.0, prediction.broken(path, values) + sum(shares.values()))
     drawn = sorted(map(float, prediction.sampled(path, samples, seed)))
     per_year_min = YEAR_H * 60
     return Outlook(

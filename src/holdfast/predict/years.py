@@ -1,12 +1,14 @@
 """A topology's year by chance: how unlike one year is to another, with every figure at its middle.
 
 Failing over stands beside the causes as events of its own: covered ones take the tier's failover time, the others until a
-person has acted.  Repairs are exponential with the mean that is known.  What only some requests feel is left out.
+person has acted.  Repairs are exponential with the mean that is known.  What only some requests feel is left out.  Where hosts
+wait for a crew, what their being down together costs beyond chance is one more event, which lasts as long as a repair.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from holdfast.predict import solve
 from holdfast.predict.biasing import Rare, rare
 from holdfast.predict.gates import Event, Or
 from holdfast.predict.montecarlo import Life, Played, Repair, play
@@ -40,9 +42,10 @@ def play_years(prediction: Prediction, years: int, seed: int, path: str = "servi
 
 def _lives(prediction: Prediction, path: str, quickly: Literal["fixed", "exponential"]) -> tuple[FaultTree, list[Life]]:
     """quickly: how failing over that nobody has to help is distributed."""
-    values = prediction.middle()
+    figures = prediction.middle()
+    values = prediction.waiting(figures)
     waits: list[Life] = []
-    for tier, (_, often) in prediction.failing_over(path, values).items():
+    for tier, (_, often) in prediction.failing_over(path, figures).items():
         pool = prediction.service.pools[tier]
         if pool.weight == 1.0:
             share = covered_share(pool, values)
@@ -50,6 +53,11 @@ def _lives(prediction: Prediction, path: str, quickly: Literal["fixed", "exponen
             waits.append(Life(event=f"{tier} fails over", failures_per_h=often * share, repair=Repair(quickly, quick, quick)))
             waits.append(Life(event=f"{tier} waits for a person", failures_per_h=often * (1 - share),
                               repair=Repair("exponential", slow, slow)))
+    more = prediction.broken(path, figures) - solve.probability(prediction.tree(path).solved, prediction.shares(path, figures))
+    if more > 0.0:
+        repair_h = figures["reliability.hosts.mttr"]
+        waits.append(Life(event="hosts wait together", failures_per_h=more / repair_h,
+                          repair=Repair("exponential", repair_h, repair_h)))
     tree = FaultTree(Or(prediction.path(path).top, *(Event(life.event, 0.0) for life in waits)))
     causes = prediction.service.causes
     lives = [

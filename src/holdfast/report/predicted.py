@@ -222,9 +222,8 @@ def share(of_time: float) -> str:
 
 def _warnings(found: Predicted) -> str:
     return "\n".join(
-        f"warning: {tier} would be better off alone: with its spare instances {minutes(several)} a year, most of it "
-        f"failing over; "
-        f"one instance {minutes(one)}"
+        f"warning: {tier} would be better off without spare instances: the service is down for {minutes(several)} a year with "
+        f"them, by failing over and by common causes, and for {minutes(one)} with only those that {tier} needs"
         for tier, several, one in found.worse_than_one
     )
 

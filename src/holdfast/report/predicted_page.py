@@ -48,8 +48,8 @@ def _head(found: Predicted) -> str:
     whole = found.outlooks[0]
     changed = "".join(f"<li>as if {escape(each)}</li>" for each in found.changed)
     worse = "".join(
-        f"<li>{escape(tier)} would be better off alone: {minutes(several)} a year with its spare instances, "
-        f"{minutes(one)} with one.</li>"
+        f"<li>{escape(tier)} would be better off without spare instances: the service is down for {minutes(several)} a year with "
+        f"them, for {minutes(one)} with only those that it needs.</li>"
         for tier, several, one in found.worse_than_one
     )
     often, long, _ = (part.partition(", middle ")[0].replace("middle", "about") for part in in_parts(found)[0])

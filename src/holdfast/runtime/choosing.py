@@ -50,6 +50,8 @@ class TwoChoices:
     def choose(self, endpoints: Sequence[Endpoint], key: Any) -> Endpoint:
         if len(endpoints) == 1:
             return endpoints[0]
+        one: Endpoint
+        two: Endpoint
         one, two = self._rng.sample(endpoints, 2)
         return min(one, two, key=lambda endpoint: (endpoint.in_flight + 1) / endpoint.weight)
 

@@ -90,7 +90,7 @@ class RateLimiter:
     def wait_s(self) -> float:
         """Seconds until a call made now could go."""
         with self._lock:
-            now_s = self._clock()
+            now_s: float = self._clock()
             return max(0.0, self._earliest_s(now_s) - now_s)
 
     def _earliest_s(self, now_s: float) -> float:
