@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from test_real_checkers import placed, site
 
 from holdfast.blueprint import with_secrets
 from holdfast.engines.catalogue import ENGINES
+from holdfast.engines.haproxy import HEALTH_PORT
 from holdfast.topology.model import Uses
 
 
@@ -114,6 +116,21 @@ class Service:
     @property
     def address(self) -> str:
         return self.addresses[self.through]
+
+    def wait_until_told(self) -> None:
+        """Until the other HAProxy knows as many visitors as this one: their connection may begin after the first of them."""
+        until_s = time.monotonic() + 30.0
+        while len({self._known(address) for address in self.addresses}) > 1:
+            assert time.monotonic() < until_s, "the balancers did not tell each other whom they sent where"
+            time.sleep(0.05)
+
+    def _known(self, address: str) -> str:
+        connection = http.client.HTTPConnection(address, HEALTH_PORT, timeout=5)
+        try:
+            connection.request("GET", "/metrics?scope=sticktable")
+            return str(re.findall(r"^haproxy_sticktable_used\S* (\d+)", connection.getresponse().read().decode(), re.M))
+        finally:
+            connection.close()
 
     def kill_the_balancer(self) -> None:
         """Then the other one is asked."""

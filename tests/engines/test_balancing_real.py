@@ -80,6 +80,8 @@ def test_when_the_balancer_dies_the_next_one_sends_the_visitor_to_the_same_serve
     cookies = [{} for _ in range(6)]
     with running(engine, tmp_path, balancers=2, sessions={"by": by}) as service:
         before = visits(service, range(6))
+        if (engine, by) == ("haproxy", "source"):
+            service.wait_until_told()
         service.kill_the_balancer()
         # In another order, or a balancer that knows nobody would deal out the servers as the first one did.
         after = visits(service, (4, 5, 0, 3, 1, 2))
