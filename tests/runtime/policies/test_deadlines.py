@@ -19,7 +19,8 @@ def test_without_a_deadline_nothing_is_limited() -> None:
     check_deadline()
 
 
-@given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 0.2)), min_size=1, max_size=8))
+# All together pass less than the shortest: a deadline that is over refuses the next block, and the test would leave its own.
+@given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 0.1)), min_size=1, max_size=8))
 def test_an_inner_deadline_can_only_shorten(nested: list[tuple[float, float]]) -> None:
     clock = FakeClock(0.0)
     ends, blocks = [], []
