@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from random import Random
 
 __all__ = ["chance", "function", "matcher", "number", "one_of", "optional", "predicate", "seconds", "whole"]
 
@@ -54,7 +55,7 @@ def function(setting: str, value: Any) -> Any:
     return value
 
 
-def chance(setting: str, value: Any, *methods: str) -> Any:
+def chance(setting: str, value: Any, *methods: str) -> Random:
     """A source of chance, of which these methods are used; None makes one."""
     if value is None:
         from random import Random
@@ -62,7 +63,8 @@ def chance(setting: str, value: Any, *methods: str) -> Any:
         return Random()
     if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
         raise ValueError(f"{setting} is {value!r}; it must be a random.Random")
-    return value
+    chosen: Random = value
+    return chosen
 
 
 def predicate(setting: str, value: Any, *, broken: bool) -> Callable[[Any], bool]:

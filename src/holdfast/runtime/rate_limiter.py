@@ -60,7 +60,8 @@ class RateLimiter:
         if not math.isfinite(self._step_s * self.burst):  # a call that is never due would be let through
             raise ValueError(f"rate is {rate!r}; it must be a number with a finite per_s / rate, also times burst")
         self.max_wait_s = checks.number("max_wait_s", max_wait_s, low=0.0)
-        self.name, self._clock = name, checks.function("clock", clock)
+        self.name = name
+        self._clock: Callable[[], float] = checks.function("clock", clock)
         self._sleep, self._asleep = checks.function("sleep", sleep), checks.function("asleep", asleep)
         self._slack_s = self._step_s * (self.burst - 1)
         self._next_s = float("-inf")  # the "theoretical arrival time" of the next call
