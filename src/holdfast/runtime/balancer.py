@@ -149,6 +149,8 @@ class Balancer:
             if self.ejection is None or good is None:
                 return
             now_s = self._clock()
+            if endpoint.back_s > now_s:
+                return  # a call that was under way when it was ejected says nothing new
             if good:
                 endpoint.failures = 0
                 if endpoint.away_s and now_s - endpoint.back_s >= endpoint.away_s:
@@ -156,8 +158,7 @@ class Balancer:
                     endpoint.back_s = now_s  # the next halving takes its own time
                 return
             endpoint.failures += 1
-            # Calls that were under way when it was ejected say nothing new.
-            if endpoint.failures >= self.ejection.failures and endpoint.back_s <= now_s:
+            if endpoint.failures >= self.ejection.failures:
                 self._eject(endpoint, self.ejection, now_s)
 
     def _eject(self, endpoint: Endpoint, ejection: Ejection, now_s: float) -> None:

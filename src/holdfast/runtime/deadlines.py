@@ -85,7 +85,7 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic, policy: str = ""):
         self._seconds = checks.number("seconds", seconds, low=0.0)
-        self._clock, self._policy = clock, policy
+        self._clock, self._policy = checks.function("clock", clock), policy
         self._limit: _Limit | None = None
         self._token: Token[_Limit | None] | None = None
         self._timeout: Any = None
@@ -120,7 +120,8 @@ class deadline:  # noqa: N801 - reads as a statement: `with deadline(2.0):`
         try:
             await self._timeout.__aexit__(kind, error, traceback)
         except TimeoutError as expired:
-            raise self._late(f"cancelled after {self._seconds:g} s or what an outer deadline had left") from expired
+            begun = getattr(error, "begun", True)  # False where the call still waited for its turn
+            raise self._late(f"cancelled after {self._seconds:g} s or what an outer deadline had left", begun=begun) from expired
 
     def remaining_s(self) -> float:
         return 0.0 if self._limit is None else max(0.0, self._limit.left_s())

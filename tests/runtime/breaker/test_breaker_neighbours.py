@@ -49,6 +49,20 @@ def test_a_deadline_that_ends_a_call_which_still_waits_for_its_slot_blames_nobod
     assert counted(breaker) == ("closed", 0, 0, 2)
 
 
+def test_a_deadline_within_that_ends_a_call_which_still_waits_blames_nobody_either() -> None:
+    breaker, bulkhead = CircuitBreaker("db", QUICK), Bulkhead(1, max_waiting=10, max_wait_s=5.0)
+
+    async def main() -> None:
+        await bulkhead.aacquire()
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded) as raised:
+                await Pipeline(breaker, Timeout(0.02), bulkhead).acall(asyncio.sleep, 60.0)
+            assert not raised.value.begun
+
+    asyncio.run(main())
+    assert counted(breaker) == ("closed", 0, 0, 2)
+
+
 def test_a_deadline_that_ends_a_call_under_way_is_a_failure() -> None:
     breaker = CircuitBreaker("db", QUICK)
 

@@ -105,6 +105,22 @@ def test_keys_spread_by_weight_and_the_hash_is_the_same_everywhere() -> None:
         balancer.take()
 
 
+def test_failures_of_calls_that_were_under_way_when_it_was_ejected_are_not_held_against_its_return() -> None:
+    clock = FakeClock()
+    balancer = Balancer(["a", "b"], ejection=Ejection(failures=3, base_s=5.0, max_share=0.5), clock=clock)
+    late = [taken for _ in range(12) if (taken := balancer.take()).address == "a"]
+    for each in late[:3]:
+        balancer.give(each, False)
+    assert balancer.ejected() == ("a",)
+    for each in late[3:]:
+        balancer.give(each, False)
+    clock.advance(6.0)
+    while (again := balancer.take()).address != "a":
+        balancer.give(again, None)
+    balancer.give(again, False)
+    assert balancer.ejected() == ()
+
+
 def test_failures_in_a_row_eject_for_a_time_that_doubles_up_to_its_cap() -> None:
     clock = FakeClock()
     balancer = Balancer(["a", "b"], ejection=Ejection(failures=3, base_s=10, max_s=25), clock=clock)
