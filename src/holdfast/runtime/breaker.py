@@ -42,7 +42,7 @@ class CircuitBreaker:
     wrap.
 
     A call that is not let through raises CircuitOpenError; an exception of the callee is always raised unchanged.
-    `lock_free=None`: fast successes are counted without the lock where the interpreter makes that safe.
+    `lock_free=False`: every call is counted under the lock; else fast successes are not, where the interpreter makes that safe.
     """
 
     __slots__ = (
@@ -73,7 +73,7 @@ class CircuitBreaker:
         self._rejected = counter()
         self._opened = 0
         self._wait_s = 0.0
-        self._lock_free = one_step() if lock_free is None else lock_free
+        self._lock_free = lock_free is not False and one_step()
         self._era: Era = self._with_blocks(Counting("closed", 1, self._settings, clock(), self._lock_free))
 
     # --- calls

@@ -78,25 +78,27 @@ class EtcdSeats:
         occupied = {}
         for key in (yield from self._look(limit_s)):
             occupied[key["key"]] = key
-        free = [seat for seat, key in enumerate(self._keys) if key not in occupied or self._is_ours(occupied[key])]
-        if not free:
-            yield from self.leave(limit_s=limit_s)
-            return None
-        if not self._lease:
-            asked = ceil(ttl_s)
-            granted = yield self._post("/v3/lease/grant", {"TTL": str(asked), "ID": "0"}, limit_s)
-            if int(granted.get("TTL", 0)) < asked:
-                raise StoreRefused(f"etcd grants a lease of {granted.get('TTL')} s where {asked} s were asked for")
-            self._lease = int(granted["ID"])
-        for seat in free:
+        ours = [seat for seat, key in enumerate(self._keys) if key in occupied and self._is_ours(occupied[key])]
+        for seat in ours or [seat for seat, key in enumerate(self._keys) if key not in occupied]:
+            if not ours:
+                yield from self._new_lease(ttl_s, limit_s)
             token = yield from self._claim(seat, who, limit_s)
             if token:
                 self._taken = Taken(seat, token)
                 return self._taken
-            if not self._lease:
-                break  # a key without a lease would stay for ever
         yield from self.leave(limit_s=limit_s)
         return None
+
+    def _new_lease(self, ttl_s: float, limit_s: float) -> Generator[Step, Any, None]:
+        """For one claim alone: one that is on its way for long, until its seat is free again, then finds its lease revoked.  With
+        a lease that meanwhile holds another seat, both would be taken for as long as that one is held.
+        """
+        yield from self.leave(limit_s=limit_s)
+        asked = ceil(ttl_s)
+        granted = yield self._post("/v3/lease/grant", {"TTL": str(asked), "ID": "0"}, limit_s)
+        if int(granted.get("TTL", 0)) < asked:
+            raise StoreRefused(f"etcd grants a lease of {granted.get('TTL')} s where {asked} s were asked for")
+        self._lease = int(granted["ID"])
 
     def _claim(self, seat: int, who: str, limit_s: float) -> Generator[Step, Any, int]:
         """The token, or 0 when somebody else was quicker."""

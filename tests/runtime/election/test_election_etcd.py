@@ -103,6 +103,38 @@ def test_a_lease_that_ran_out_on_the_way_leaves_no_key_that_nothing_ends(lossy: 
     assert go(seats.take("me", 5.0, limit_s=1)).seat == 0
 
 
+def test_a_claim_that_arrives_when_its_seat_is_free_again_takes_no_second_seat_for_whoever_sent_it(clock: FakeClock) -> None:
+    etcd = PretendEtcd(clock)
+    first, second = EtcdSeats(etcd, "a", 2), Doubling(etcd)
+    assert go(first.take("first", 5.0, limit_s=1)).seat == 0
+    second.blind = True  # it looked before the first one had claimed
+    assert go(EtcdSeats(second, "a", 2).take("second", 5.0, limit_s=1)).seat == 1
+    go(first.leave(limit_s=1))
+    second.again()
+    assert [kv["value"] for kv in etcd.keys.values()] == [encoded("second")]
+
+
+class Doubling:
+    """Its first look finds nobody, and its first claim can be applied again, as by a retry that was long on its way."""
+
+    def __init__(self, etcd: PretendEtcd):
+        self.etcd, self.blind = etcd, False
+        self.claims: list[dict[str, Any]] = []
+
+    def post(self, path: str, body: dict[str, Any], *, limit_s: float) -> dict[str, Any]:
+        if path == "/v3/kv/txn":
+            self.claims.append(body)
+        answer = self.etcd.post(path, body)
+        if path == "/v3/kv/range" and self.blind:
+            self.blind = False
+            answer.pop("kvs", None)
+        return answer
+
+    def again(self) -> None:
+        with pytest.raises(Answered, match="lease not found"):
+            self.etcd.post("/v3/kv/txn", self.claims[0])
+
+
 def test_a_renewal_of_what_is_gone_says_so(lossy: Lossy, clock: FakeClock) -> None:
     seats = EtcdSeats(lossy, "a", 1)
     go(seats.take("me", 5.0, limit_s=1))

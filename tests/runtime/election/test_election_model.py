@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from schedules import KINDS, Blow, Outcome, Schedule, World, drawn
 
@@ -40,8 +40,16 @@ def holds(schedule: Schedule) -> None:
         greatest[seat] = token
 
 
+# A claim of seat 0 that arrives seconds late, when its holder has resigned and its sender holds seat 1.
+LATE_CLAIM = Schedule(
+    seed=113239, rates=(0.927916995263721, 1.0, 1.0546875), seats=2,
+    blows=(Blow(at_s=0.0, kind="crash", node=1, for_s=1.5), Blow(at_s=5.5, kind="resign", node=2, for_s=1.0)),
+)  # fmt: skip
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCHEDULES)
+@example(LATE_CLAIM)
 def test_no_two_holders_believe_at_once_tokens_only_grow_and_somebody_leads_again(schedule: Schedule) -> None:
     holds(schedule)
 
