@@ -76,3 +76,11 @@ def test_every_trial_names_a_group_and_a_seed(trial: str) -> None:
     group, _, seed = trial.partition("; seed ")
     assert group in GROUPS
     assert int(seed) > 0
+
+
+def test_a_drill_that_is_struck_again_in_one_run_is_one_drill() -> None:
+    again = [{"kept": [{**row["kept"][0], "drill": "switchover db (2)"}]} for row in rows(2.9, high_s=4.0)]
+    assert not judged(rows(1.5, high_s=4.0)).passed
+    whole = judged([*rows(1.5, high_s=4.0), *again])
+    assert whole.passed
+    assert len(whole.table) == 3

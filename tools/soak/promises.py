@@ -5,6 +5,7 @@ outages must lie within the promised interval, and no upper bound may be further
 was measured, and `SLACK_S` more.  A bound that is missed, or too wide, stands on the page; a drill that showed nothing does too.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -18,6 +19,8 @@ from tools.soak.running import result
 INSIDE = 0.95
 FACTOR, SLACK_S = 1.3, 1.0
 SEEDS = (1, 2, 3, 4, 5)
+_REPEAT = re.compile(r" \(\d+\)$")
+"""Behind the name of a drill that is struck again in one run."""
 STRIKES = {"killed database": 3}
 """How often each drill of a group is struck in each trial, 1 otherwise.  How far its member's loop is from its next turn decides
 what a killed primary costs: of five strikes all are below two thirds of a turn once in eight times, and the bound is then held to
@@ -94,11 +97,12 @@ def _inside(each: Mapping[str, Any]) -> bool:
 
 
 def held(found: Sequence[Mapping[str, Any]]) -> list[Held]:
-    """One for each promise that was made, in the order in which they came."""
+    """One for each promise that was made, in the order in which they came; a drill that is repeated in a run is one drill."""
     groups: dict[tuple[Any, ...], list[float]] = {}
     for each in found:
         high_s = inf if each["high_s"] is None else each["high_s"]
-        key = (each["drill"], each["probe"], each["given"], each["low_s"], high_s)
+        drill = _REPEAT.sub("", each["drill"])
+        key = (drill, each["probe"], each["given"], each["low_s"], high_s)
         groups.setdefault(key, []).append(inf if each["measured_s"] is None else each["measured_s"])
     return [
         Held(drill=drill, probe=probe, given=given, low_s=low_s, high_s=high_s, measured_s=tuple(measured_s))
