@@ -4,7 +4,7 @@ import pytest
 from services import classic
 
 from holdfast.predict import solve
-from holdfast.predict.spread import _drawn, _often, spread
+from holdfast.predict.spread import _often, spread
 from holdfast.predict.yearly import Prediction
 
 numpy = pytest.importorskip("numpy")
@@ -13,7 +13,7 @@ SAMPLES = 30
 
 def test_how_often_the_top_happens_is_the_sum_over_its_events_at_each_sample():
     prediction = Prediction(classic())
-    drawn = _drawn(prediction, SAMPLES, 1)
+    drawn = prediction.drawn(SAMPLES, 1)
     found = _often(prediction, "service", drawn, SAMPLES)
     tree = prediction.tree()
     causes = [prediction.service.causes[event.name] for event in tree.events]
@@ -27,7 +27,7 @@ def test_how_often_the_top_happens_is_the_sum_over_its_events_at_each_sample():
 
 def test_the_draws_are_those_of_the_downtime():
     prediction = Prediction(classic())
-    row = {name: each[7] if numpy.ndim(each) else each for name, each in _drawn(prediction, SAMPLES, 1).items()}
+    row = {name: each[7] if numpy.ndim(each) else each for name, each in prediction.drawn(SAMPLES, 1).items()}
     assert prediction.unavailability("pages", row) == pytest.approx(prediction.sampled("pages", SAMPLES, 1)[7])
 
 

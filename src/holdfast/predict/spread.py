@@ -31,7 +31,7 @@ def spread(prediction: Prediction, path: str = "service", samples: int = SAMPLES
         return None
     import numpy
 
-    drawn = _drawn(prediction, samples, seed)
+    drawn = prediction.drawn(samples, seed)
     moving = prediction.failing_over(path, drawn)
     shares = sum((share for share, _ in moving.values()), numpy.zeros(samples))
     partial = sum(
@@ -41,20 +41,6 @@ def spread(prediction: Prediction, path: str = "service", samples: int = SAMPLES
     down = numpy.asarray(prediction.sampled(path, samples, seed))
     lasts_s = (down - partial) / numpy.maximum(often, 1e-300) * 3600
     return Spread(outages=_range(often * YEAR_H), mean_outage_s=_range(lasts_s), failover_min=_range(shares * YEAR_H * 60))
-
-
-def _drawn(prediction: Prediction, samples: int, seed: int) -> dict[str, Any]:
-    """The very draws of `Prediction.sampled`: they depend on the seed and the figure's name alone."""
-    import numpy
-
-    drawn: dict[str, Any] = {}
-    for name, known in prediction.known.items():
-        drawn[name] = known.low
-        if known.low < known.high:
-            drawn[name] = numpy.asarray(sampling.lognormal(known.low, known.high, sampling.normals(seed, samples, name)))
-        if known.unit == "share":
-            drawn[name] = numpy.minimum(drawn[name], 1.0 - 1e-9)
-    return drawn
 
 
 def _often(prediction: Prediction, path: str, drawn: dict[str, Any], samples: int) -> Any:

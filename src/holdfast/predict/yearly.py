@@ -85,22 +85,20 @@ class Prediction:
         slopes = solve.derivatives(tree.solved, numbers)[1]
         return sum(slope * rate * (1.0 - q) for slope, rate, q in zip(slopes, rates, numbers, strict=True))
 
-    def sampled(self, path: str = "service", count: int = SAMPLES, seed: int = SEED) -> Sequence[float]:
-        """Unavailabilities at `count` draws of every figure.  Things of one kind share their draw: what is not known is the
-        rate of the kind (Apostolakis and Kaplan, Reliability Engineering 2(2), 1981)."""
-        drawn: dict[str, Any] = {
-            name: known.low
-            if known.low == known.high
-            else sampling.lognormal(
-                known.low,
-                known.high,
-                sampling.normals(seed, count, name),
-            )
-            for name, known in self.known.items()
-        }
+    def drawn(self, count: int, seed: int) -> dict[str, Any]:
+        """Of every figure `count` draws, or the one number that it is.  Things of one kind share their draw: what is not known is
+        the rate of the kind (Apostolakis and Kaplan, Reliability Engineering 2(2), 1981)."""
+        drawn: dict[str, Any] = {}
         for name, known in self.known.items():
-            if known.unit == "share":
-                drawn[name] = _capped(drawn[name])
+            column: Any = known.low
+            if known.low < known.high:
+                column = sampling.lognormal(known.low, known.high, sampling.normals(seed, count, name))
+            drawn[name] = _capped(column) if known.unit == "share" else column
+        return drawn
+
+    def sampled(self, path: str = "service", count: int = SAMPLES, seed: int = SEED) -> Sequence[float]:
+        """Unavailabilities at `count` draws of every figure."""
+        drawn = self.drawn(count, seed)
         if sampling.has_numpy():
             return self._sampled(path, drawn, count)
         rows = [

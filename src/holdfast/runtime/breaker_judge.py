@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from holdfast.runtime.errors import Rejected
+from holdfast.runtime.errors import Rejected, not_asked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def of_error(settings: BreakerSettings, error: BaseException) -> Outcome:
         # callee.  Nor does our own deadline, where the call still waited for a slot or its turn (`begun` is False then).
         late = type(error).__name__ == "CancelledError" and getattr(error, "begun", True) and _our_deadline_passed()
         return "failure" if late else "ignored"
-    late = isinstance(error, Rejected) and isinstance(error, TimeoutError)  # our own deadline
-    if isinstance(error, Rejected) and not (late and getattr(error, "begun", True)):
-        return "ignored"  # a policy within refused: the callee was not asked
+    if not_asked(error):
+        return "ignored"
+    late = isinstance(error, Rejected)  # our own deadline: all other refusals are gone
     kind = type(error)
     if kind.__name__ == "CancelledError" and kind.__module__.startswith("concurrent.futures"):
         return "ignored"  # an Exception for reasons of history

@@ -12,10 +12,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
+from real_postgres import fresh_postgres, programs
 
 REQUIRED = os.environ.get("HOLDFAST_REQUIRE_ENGINES") == "1"
 
@@ -86,21 +85,8 @@ def _until_healthy(url: str) -> None:
 def postgres() -> Iterator[str]:
     """libpq's words for a fresh PostgreSQL."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    if not found:
+    found = programs()
+    if found is None:
         missing("PostgreSQL is not installed under /usr/lib/postgresql")
-    programs, port, user = found[-1].parent, free_port(), None
-    with tempfile.TemporaryDirectory() as folder:
-        if os.getuid() == 0:
-            user = "postgres"
-            shutil.chown(folder, user)
-        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "user": user, "cwd": folder, "check": True}
-        subprocess.run([programs / "initdb", "-D", f"{folder}/data", "-U", "shop", "-A", "trust", "--no-sync"], **quiet)
-        # Its folder, which is nobody else's, is the only way in.
-        options = f"-p {port} -c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        control = [programs / "pg_ctl", "-D", f"{folder}/data", "-w"]
-        subprocess.run([*control, "-o", options, "-l", f"{folder}/log", "start"], **quiet)
-        try:
-            yield f"host={folder} port={port} user=shop dbname=postgres"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+    with fresh_postgres(found, free_port()) as words:
+        yield words

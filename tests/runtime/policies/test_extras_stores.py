@@ -1,17 +1,16 @@
 """The adapters for redis, limits and psycopg against real servers, where there are such."""
 
 import asyncio
-import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from real_postgres import fresh_postgres, programs
 
 from holdfast.runtime import Backoff, Bulkhead, BulkheadFull, DeadlineExceeded, RateLimited, RetryEvent, deadline
 from holdfast.runtime.testing import expired, full
@@ -166,24 +165,11 @@ def test_the_async_strategies_of_limits_work_as_well() -> None:
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    if not found:
+    found = programs()
+    if found is None:
         pytest.skip("PostgreSQL is not installed under /usr/lib/postgresql")
-    programs, port, user = found[-1].parent, free_port(), None
-    with tempfile.TemporaryDirectory() as folder:
-        if os.getuid() == 0:
-            user = "postgres"
-            shutil.chown(folder, user)
-        data = f"{folder}/data"
-        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "user": user, "cwd": folder, "check": True}
-        subprocess.run([programs / "initdb", "-D", data, "-U", "shop", "-A", "trust", "--no-sync"], **quiet)
-        # Its folder, which is nobody else's, is the only way in.
-        options = f"-p {port} -c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"], **quiet)
-        try:
-            yield f"host={folder} port={port} user=shop dbname=postgres"
-        finally:
-            subprocess.run([programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+    with fresh_postgres(found, free_port()) as words:
+        yield words
 
 
 def test_a_transaction_whose_connection_was_ended_is_done_again_as_a_whole(postgres: str) -> None:
